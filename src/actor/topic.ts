@@ -1,0 +1,131 @@
+import { Duration, Result, Schema } from "effect"
+import type { TopicSpec } from "../kafka/kafka.ts"
+
+/** A schema that needs no services: it runs on the hot path, and in a test without a runtime. */
+export type Plain<T> = Schema.Codec<T, any, never, never>
+
+/** Why bytes were not a message: for the dead letter's error, and for people. */
+export class UndecodableError extends Schema.TaggedError<UndecodableError>()("Undecodable", {
+  message: Schema.String
+}) {}
+
+/** How a topic's keys and values become bytes: UTF-8 keys, JSON values. */
+export interface TopicCodec<K, V> {
+  encodeKey(key: K): Uint8Array
+  decodeKey(bytes: Uint8Array | null): Result.Result<K, UndecodableError>
+  encodeValue(value: V): Uint8Array
+  decodeValue(bytes: Uint8Array | null): Result.Result<V, UndecodableError>
+}
+
+/**
+ * A topic as its users declare it: a name, a key schema and a value schema. A record's key is the key's encoded string in
+ * UTF-8, its value the JSON of the schema's JSON codec.
+ */
+export interface Topic<in out K, in out V> {
+  readonly name: string
+  readonly value: Plain<V>
+  /** Partitions, clean-up and limits, as the broker is asked for them. */
+  readonly spec: TopicSpec
+  readonly codec: TopicCodec<K, V>
+  readonly "~value": V
+  readonly "~key": K
+}
+
+export interface AnyTopic extends Topic<any, any> {}
+
+/** Options shared by all topics. */
+export interface TopicOptions {
+  /** Default 12. It cannot change later: the state of a key lives in the partition of the key. */
+  readonly partitions?: number
+  /** "compact", or how long a record is kept. Default 7 days. */
+  readonly cleanup?: "compact" | Duration.Input
+  /** Largest record batch in bytes. Default: the broker's (1 MiB). */
+  readonly maxMessageBytes?: number
+}
+
+const utf8 = new TextEncoder()
+const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+const undecodable = (what: string, cause: unknown): UndecodableError =>
+  new UndecodableError({ message: `${what}: ${cause instanceof Error ? cause.message : String(cause)}` })
+
+const decoder = <T>(what: string, decode: (text: string) => Result.Result<T, unknown>) =>
+(
+  bytes: Uint8Array | null
+): Result.Result<T, UndecodableError> => {
+  if (bytes === null) return Result.fail(undecodable(what, "null"))
+  try {
+    return Result.mapError(decode(text.decode(bytes)), (issue) => undecodable(what, issue))
+  } catch (cause) { // not UTF-8, not JSON
+    return Result.fail(undecodable(what, cause))
+  }
+}
+
+/** The JSON codec of a schema as two plain functions over text; encoding a value that breaks its schema throws. */
+export const jsonText = <T>(schema: Plain<T>) => {
+  const codec = Schema.toCodecJson(schema)
+  const decode = Schema.decodeUnknownResult(codec)
+  const encode = Schema.encodeSync(codec)
+  return {
+    encode: (value: T): string => JSON.stringify(encode(value)),
+    decode: (json: string): Result.Result<T, unknown> => decode(JSON.parse(json))
+  }
+}
+
+const specOf = (name: string, options: TopicOptions): TopicSpec => {
+  const shape = { name, partitions: options.partitions ?? 12 }
+  const limits = options.maxMessageBytes === undefined ? {} : { maxMessageBytes: options.maxMessageBytes }
+  return options.cleanup === "compact"
+    ? { ...shape, ...limits, cleanup: "compact" }
+    : { ...shape, ...limits, cleanup: "delete", retention: Duration.toMillis(options.cleanup ?? "7 days") }
+}
+
+const topic = <K, V>(
+  options: TopicOptions,
+  name: string,
+  value: Plain<V>,
+  codec: TopicCodec<K, V>
+): Topic<K, V> => ({ name, value, spec: specOf(name, options), codec } as Topic<K, V>)
+
+const keyCodec = <K>(schema: Schema.Codec<K, string, never, never>) => {
+  const encode = Schema.encodeSync(schema)
+  const decode = Schema.decodeUnknownResult(schema)
+  return { encodeKey: (key: K) => utf8.encode(encode(key)), decodeKey: decoder("key", decode) }
+}
+const stringKey = keyCodec(Schema.String)
+
+interface Make {
+  <V>(name: string, options: TopicOptions & { readonly value: Plain<V> }): Topic<string, V>
+  <K, V>(
+    name: string,
+    options: TopicOptions & { readonly key: Schema.Codec<K, string, never, never>; readonly value: Plain<V> }
+  ): Topic<K, V>
+}
+
+/**
+ * Declares a topic of JSON values. Keys are strings unless `key` gives a schema that encodes to one.
+ *
+ * @example
+ * const subscriptions = Topic.make("subscriptions", { value: Schema.Struct({ plan: Schema.String }) })
+ */
+const make: Make = (
+  name: string,
+  options: TopicOptions & { readonly key?: Schema.Codec<any, string, never, never>; readonly value: Plain<any> }
+): Topic<any, any> => {
+  const json = jsonText(options.value)
+  return topic(options, name, options.value, {
+    ...(options.key === undefined ? stringKey : keyCodec(options.key)),
+    encodeValue: (value) => utf8.encode(json.encode(value)),
+    decodeValue: decoder("value", json.decode)
+  })
+}
+
+/** Declares a topic whose values are bytes as they are (an upload's parts): no codec, string keys. */
+const bytes = (name: string, options: TopicOptions = {}): Topic<string, Uint8Array> =>
+  topic(options, name, Schema.Uint8Array, {
+    ...stringKey,
+    encodeValue: (value) => value,
+    decodeValue: (value) => value === null ? Result.fail(undecodable("value", "null")) : Result.succeed(value)
+  })
+
+export const Topic = { make, bytes }
