@@ -1,0 +1,160 @@
+/**
+ * A real Apache Kafka 4.1 (KRaft, no Docker): its jars come from Maven Central, so it needs Java 17 and mvn.
+ *
+ *     node test/broker/kafka.ts start [1|3]    a fresh cluster; prints its bootstrap list
+ *     node test/broker/kafka.ts stop           ends it and deletes its data
+ *
+ * Settings: KAFKA_DIR (jars, data and logs; default .cache/kafka), KAFKA_PORT (the first port, default 29092),
+ * KAFKA_HEAP (per broker, default 512m).
+ */
+import { spawn, spawnSync } from "node:child_process"
+import { existsSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { connect } from "node:net"
+import { join, resolve } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { properties } from "./properties.ts"
+
+const here = import.meta.dirname
+const directory = resolve(process.env.KAFKA_DIR ?? join(here, "../../.cache/kafka"))
+const firstPort = Number(process.env.KAFKA_PORT ?? 29092)
+const heap = process.env.KAFKA_HEAP ?? "512m"
+const jars = join(directory, "lib")
+const startLimit = 90_000
+
+export interface Cluster {
+  /** host:port, comma-separated. */
+  readonly bootstrap: string
+  /** The SASL_PLAINTEXT listener of broker 1; user `sixfold`, password `sixfold-secret`, mechanism PLAIN. */
+  readonly saslBootstrap: string
+  /** Ends broker I (from 1) as SIGKILL does. */
+  kill(broker: number): void
+  /** Starts a killed broker again on its data and waits until it serves. */
+  up(broker: number): Promise<void>
+  /** Freezes and thaws (SIGSTOP, SIGCONT). */
+  pause(broker: number): void
+  resume(broker: number): void
+  /** Runs one of Kafka's own tools and answers what it printed. */
+  tool(name: string, ...args: ReadonlyArray<string>): string
+  stop(): void
+}
+
+const port = (broker: number) => firstPort + (broker - 1) * 3
+const address = (broker: number) => `127.0.0.1:${port(broker)}`
+const pidFile = (broker: number) => join(directory, `${broker}.pid`)
+const pidOf = (broker: number) => Number(readFileSync(pidFile(broker), "utf8"))
+const java = (...args: ReadonlyArray<string>) => [
+  `-Xmx${heap}`,
+  "-cp",
+  `${jars}/*`,
+  "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+  "-Dorg.slf4j.simpleLogger.logFile=System.err",
+  ...args
+]
+
+const alive = (pid: number) => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const run = (command: string, args: ReadonlyArray<string>): string => {
+  const done = spawnSync(command, args, { encoding: "utf8", maxBuffer: 1 << 30 })
+  if (done.status !== 0) throw new Error(`${command} ${args.at(-1)} failed:\n${done.error ?? ""}${done.stdout}${done.stderr}`)
+  return done.stdout
+}
+
+const fetchJars = () => {
+  mkdirSync(directory, { recursive: true })
+  if (existsSync(join(jars, ".complete"))) return
+  run("mvn", ["-q", "-B", "-f", join(here, "pom.xml"), "dependency:copy-dependencies", "-DincludeScope=runtime", `-DoutputDirectory=${jars}`])
+  writeFileSync(join(jars, ".complete"), "")
+}
+
+const launch = (broker: number) => {
+  const log = openSync(join(directory, `${broker}.log`), "a")
+  const child = spawn("java", java("kafka.Kafka", join(directory, `${broker}.properties`)), {
+    detached: true,
+    stdio: ["ignore", log, log]
+  })
+  child.unref()
+  writeFileSync(pidFile(broker), String(child.pid))
+}
+
+const listens = (broker: number) =>
+  new Promise<boolean>((answer) => {
+    const socket = connect(port(broker), "127.0.0.1")
+    socket.once("connect", () => (socket.destroy(), answer(true)))
+    socket.once("error", () => answer(false))
+  })
+
+const serves = async (brokers: ReadonlyArray<number>) => {
+  const deadline = Date.now() + startLimit
+  const late = (broker: number) => {
+    const log = readFileSync(join(directory, `${broker}.log`), "utf8").split("\n").slice(-30).join("\n")
+    return new Error(`broker ${broker} does not serve:\n${log}`)
+  }
+  for (const broker of brokers) {
+    while (!(await listens(broker))) {
+      if (!alive(pidOf(broker)) || Date.now() > deadline) throw late(broker)
+      await sleep(200)
+    }
+    // An open port is not yet a serving broker: ask it for something.
+    while (spawnSync("java", java("org.apache.kafka.tools.BrokerApiVersionsCommand", "--bootstrap-server", address(broker))).status !== 0) {
+      if (Date.now() > deadline) throw late(broker)
+    }
+  }
+}
+
+const stop = () => {
+  if (!existsSync(directory)) return
+  for (const file of readdirSync(directory)) {
+    const broker = /^(\d)\.pid$/.exec(file)?.[1]
+    if (broker === undefined) continue
+    const pid = pidOf(Number(broker))
+    if (alive(pid)) process.kill(pid, "SIGKILL")
+    rmSync(join(directory, `data-${broker}`), { recursive: true, force: true, maxRetries: 5 })
+    for (const suffix of ["pid", "properties", "log"]) rmSync(join(directory, `${broker}.${suffix}`), { force: true })
+  }
+}
+
+/** Starts a fresh cluster of one broker or three and waits until all serve. Whatever ran in the directory before is ended. */
+export const start = async (count: 1 | 3): Promise<Cluster> => {
+  fetchJars()
+  stop()
+  const brokers = Array.from({ length: count }, (_, index) => index + 1)
+  if (await listens(1)) throw new Error(`port ${port(1)} is taken: set KAFKA_PORT`)
+  const id = run("java", java("kafka.tools.StorageTool", "random-uuid")).trim().split("\n").at(-1)!
+  for (const broker of brokers) {
+    const file = join(directory, `${broker}.properties`)
+    writeFileSync(file, properties({ broker, count, port, data: join(directory, `data-${broker}`) }))
+    run("java", java("kafka.tools.StorageTool", "format", "-t", id, "-c", file))
+    launch(broker)
+  }
+  await serves(brokers)
+  return {
+    bootstrap: brokers.map(address).join(","),
+    saslBootstrap: `127.0.0.1:${port(1) + 2}`,
+    kill: (broker) => void process.kill(pidOf(broker), "SIGKILL"),
+    up: async (broker) => {
+      launch(broker)
+      await serves([broker])
+    },
+    pause: (broker) => void process.kill(pidOf(broker), "SIGSTOP"),
+    resume: (broker) => void process.kill(pidOf(broker), "SIGCONT"),
+    tool: (name, ...args) => run("java", java(name, ...args)),
+    stop
+  }
+}
+
+if (import.meta.main) {
+  const [command, count = "1"] = process.argv.slice(2)
+  if (command === "start" && (count === "1" || count === "3")) console.log((await start(count === "1" ? 1 : 3)).bootstrap)
+  else if (command === "stop") stop()
+  else {
+    console.error("usage: node test/broker/kafka.ts start [1|3] | stop")
+    process.exitCode = 2
+  }
+}
