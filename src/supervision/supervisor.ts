@@ -1,0 +1,197 @@
+import { Clock, Deferred, Effect, Exit, Fiber, Metric, Random, Schema, Scope } from "effect"
+import type { Child, ChildStatus, Probe, State } from "./child.ts"
+import { ending } from "./ending.ts"
+import { fresh, jittered, next, policy as defaultPolicy } from "./intensity.ts"
+import type { History, Policy } from "./intensity.ts"
+
+/** Another live process runs under the same instance name: it takes our transactional ids, and we would take them back for ever. */
+export class SharedInstance extends Schema.TaggedError<SharedInstance>()("SharedInstance", {
+  instance: Schema.String,
+  actor: Schema.String,
+  replica: Schema.Int
+}) {
+  override get message() {
+    return `two processes share instance ${this.instance}: give each its own --instance (noticed by ${this.actor}, replica ${this.replica})`
+  }
+}
+
+/** Restarts its children one for one. Closing its scope drains them, those started last first. */
+export interface Supervisor {
+  /** Starts the children without waiting for them. Those given together are drained together. */
+  start<E, R>(children: ReadonlyArray<Child<E, R>>): Effect.Effect<void, never, Exclude<R, Scope.Scope>>
+  /** Starts the actor's replicas anew at once, with a clean record; how many there are (none: not one of ours). */
+  restart(actor: string): Effect.Effect<number>
+  status(): ReadonlyArray<ChildStatus>
+  /** Whether any child could go on without the clock. */
+  readonly busy: Effect.Effect<boolean>
+  /** Waits for what no restart can cure; never succeeds. */
+  readonly failed: Effect.Effect<never, SharedInstance>
+}
+
+interface Entry {
+  readonly child: Pick<Child, "actor" | "kind" | "replica">
+  /** One run in a scope of its own: what it opened is closed when it ends. */
+  readonly run: (show: (probe: Probe) => void) => Effect.Effect<unknown, unknown>
+  state: State
+  probe: Probe | undefined
+  restarts: number
+  history: History
+  /** Completed by a restart by hand, which ends the present run or wait. */
+  again: Deferred.Deferred<void>
+}
+
+const restartsTotal = Metric.counter("sixfold_restarts_total", {
+  description: "Restarts of a replica after a crash",
+  incremental: true
+})
+
+/** How a run ended that somebody wanted anew. */
+const startAnew = "start anew" as const
+
+const statusOf = ({ child: { actor, kind, replica }, probe, restarts, state }: Entry): ChildStatus => {
+  const shown = probe?.status()
+  return {
+    actor,
+    kind,
+    replica,
+    state: state === "running" ? shown?.state ?? "starting" : state,
+    partitions: shown?.partitions ?? [],
+    restarts
+  }
+}
+
+/** One run, until it ends or somebody wants it anew; its interruption drains it. */
+const runOnce = (entry: Entry) =>
+  Effect.suspend(() => {
+    entry.state = "running"
+    const run = entry.run((probe) => {
+      entry.probe = probe
+    })
+    return Effect.raceFirst(
+      Effect.exit(run),
+      Effect.as(Deferred.await(entry.again), startAnew)
+    )
+  }).pipe(Effect.ensuring(Effect.sync(() => {
+    entry.probe = undefined
+  })))
+
+/** No ending is silent: the log names the replica and the cause. */
+const report = (entry: Entry, level: "Warn" | "Error", message: string, exit: Exit.Exit<unknown, unknown>) =>
+  Effect.annotateLogs(
+    Effect.logWithLevel(level)(message, Exit.isFailure(exit) ? exit.cause : "it ended by itself"),
+    { actor: entry.child.actor, replica: entry.child.replica }
+  )
+
+const pause = (entry: Entry, delay: number) =>
+  Effect.flatMap(Random.next, (random) =>
+    Effect.raceFirst(
+      Effect.sleep(jittered(delay, random)),
+      Deferred.await(entry.again)
+    ))
+
+export const make = Effect.fnUntraced(function*(options: { readonly instance: string; readonly policy?: Partial<Policy> }) {
+  const policy = { ...defaultPolicy, ...options.policy }
+  const scope = yield* Effect.scope
+  const entries: Array<Entry> = []
+  const failed = yield* Deferred.make<never, SharedInstance>()
+
+  const forgive = (entry: Entry) => {
+    entry.history = fresh
+    entry.again = Deferred.makeUnsafe()
+  }
+
+  /** Decides about a run that ended by itself; answers whether there is to be another one. */
+  const after = Effect.fnUntraced(function*(entry: Entry, exit: Exit.Exit<unknown, unknown>, startedAt: number) {
+    const decision = next(policy, entry.history, ending(exit), startedAt, yield* Clock.currentTimeMillis)
+    switch (decision.act) {
+      case "give up": {
+        entry.state = "failed"
+        yield* report(entry, "Error", "fenced again by another process", exit)
+        const { actor, replica } = entry.child
+        yield* Deferred.fail(failed, new SharedInstance({ instance: options.instance, actor, replica }))
+        return false
+      }
+      case "wait":
+        entry.state = "waiting"
+        yield* report(entry, "Warn", `the broker is away; next try within ${decision.delay} ms`, exit)
+        break
+      case "restart":
+        entry.state = "starting"
+        entry.restarts += 1
+        yield* report(entry, "Error", `crashed; restart within ${decision.delay} ms`, exit)
+        break
+      case "retry slowly":
+        entry.state = "failed"
+        entry.restarts += 1
+        yield* report(entry, "Error", `crashed too often and is failed; next try within ${decision.delay} ms`, exit)
+        break
+    }
+    entry.history = decision.history
+    yield* pause(entry, decision.delay)
+    return true
+  })
+
+  const supervise = Effect.fnUntraced(function*(entry: Entry) {
+    const { actor, replica } = entry.child
+    const restarts = Metric.withAttributes(restartsTotal, { actor, replica: String(replica) })
+    while (true) {
+      if (Deferred.isDoneUnsafe(entry.again)) forgive(entry)
+      const startedAt = yield* Clock.currentTimeMillis
+      const counted = entry.restarts
+      const exit = yield* runOnce(entry)
+      if (exit === startAnew) continue
+      if (!(yield* after(entry, exit, startedAt))) return
+      yield* Metric.update(restarts, entry.restarts - counted)
+    }
+  })
+
+  const start = Effect.fnUntraced(function*<E, R>(children: ReadonlyArray<Child<E, R>>) {
+    const services = yield* Effect.context<Exclude<R, Scope.Scope>>()
+    const together = yield* Scope.fork(scope, "parallel")
+    for (const child of children) {
+      const entry: Entry = {
+        child,
+        run: (show) => Effect.provideContext(Effect.scoped(child.run(show)), services),
+        state: "starting",
+        probe: undefined,
+        restarts: 0,
+        history: fresh,
+        again: Deferred.makeUnsafe()
+      }
+      entries.push(entry)
+      const fiber = yield* Effect.forkDetach(supervise(entry))
+      yield* Scope.addFinalizer(together, drain(entry, fiber))
+    }
+  })
+
+  return {
+    start,
+    restart: (actor) =>
+      Effect.gen(function*() {
+        const ours = entries.filter(({ child }) => child.actor === actor)
+        for (const entry of ours) yield* Deferred.succeed(entry.again, undefined)
+        return ours.length
+      }),
+    status: () => entries.map(statusOf),
+    busy: Effect.suspend(() =>
+      Effect.map(
+        Effect.forEach(entries, (entry) =>
+          entry.state !== "running"
+            ? Effect.succeed(entry.state === "starting" && entry.restarts === 0)
+            : entry.probe?.busy ?? Effect.succeed(true)),
+        (busy) => busy.some((it) => it)
+      )
+    ),
+    failed: Deferred.await(failed)
+  } satisfies Supervisor as Supervisor
+})
+
+const drain = (entry: Entry, fiber: Fiber.Fiber<void>) =>
+  Effect.sync(() => {
+    entry.state = "draining"
+  }).pipe(
+    Effect.andThen(Fiber.interrupt(fiber)),
+    Effect.andThen(Effect.sync(() => {
+      entry.state = "stopped"
+    }))
+  )
