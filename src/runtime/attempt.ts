@@ -1,0 +1,146 @@
+import { Cause, Duration, Effect, Exit, Predicate } from "effect"
+import type { ActorDefinition, DeadLetter } from "../actor/actor.ts"
+import type { Decision, Retry, Verdict } from "../actor/decision.ts"
+import { defectRetry } from "../actor/decision.ts"
+import type { Turn } from "../actor/turn.ts"
+import type { Circumstances, Emitted, Reported, TimerChange } from "./collect.ts"
+import { CollectingTurn } from "./collect.ts"
+
+type AnyDecision = Decision<unknown, unknown, unknown, string, unknown>
+type Handler = (state: unknown, turn: Turn<unknown, string>) => Effect.Effect<unknown, unknown, unknown>
+
+/** One attempt at one message or timer. */
+export interface Attempt extends Circumstances {
+  readonly definition: ActorDefinition
+  readonly state: unknown
+  readonly source: DeadLetter["source"]
+  readonly handler: Handler
+  /** Encodes the next state, or throws: a state that breaks its schema is the handler's failure. */
+  readonly encode: (state: unknown) => Uint8Array | null
+}
+
+/** How an attempt ended. A failed one leaves nothing behind but what its decision's own turns collected. */
+export type Ending =
+  | { readonly _tag: "Settled" }
+  | { readonly _tag: "Ignored"; readonly cause: string }
+  | { readonly _tag: "Retry"; readonly cause: string; readonly delay: number }
+  | { readonly _tag: "DeadLetter"; readonly cause: string }
+  | { readonly _tag: "Hold"; readonly cause: string }
+  | { readonly _tag: "Escalate"; readonly cause: string }
+
+export interface Outcome {
+  readonly state: unknown
+  /** The encoded state; null deletes it (it is the initial one again). */
+  readonly bytes: Uint8Array | null
+  readonly emitted: ReadonlyArray<Emitted>
+  readonly reported: ReadonlyArray<Reported>
+  readonly timers: ReadonlyMap<string, TimerChange> | undefined
+  readonly ending: Ending
+}
+
+const settled: Ending = { _tag: "Settled" }
+
+/** Runs the handler once and applies the actor's decision where it fails. Never fails; an interruption is not caught. */
+export const attempt = Effect.fnUntraced(function*(
+  self: Attempt
+): Effect.fn.Return<Outcome, never, unknown> {
+  const turn = new CollectingTurn(self)
+  const exit = yield* Effect.exit(Effect.suspend(() => Effect.map(self.handler(self.state, turn), encoded(self))))
+  return Exit.isSuccess(exit) ? outcome(exit.value, turn, settled) : yield* failed(self, exit.cause)
+})
+
+/** What trying again cannot mend: undecodable bytes, a settle that the broker refuses for what it holds. */
+export const giveUp: AnyDecision = { then: "dead-letter" }
+
+/**
+ * What becomes of an attempt that failed with this cause: by the actor's decision for a typed error, else (a defect, a time-out)
+ * by `defectRetry` and then a dead letter. `decided` overrules both.
+ */
+export const failed = Effect.fnUntraced(function*(
+  self: Attempt,
+  cause: Cause.Cause<unknown>,
+  decided?: AnyDecision
+): Effect.fn.Return<Outcome, never, unknown> {
+  const error = Cause.squash(cause)
+  const typed = cause.reasons.some(Cause.isFailReason)
+  const decision = decided ?? (typed ? decisionFor(self.definition, error) : undefined)
+  if (decision === undefined) {
+    yield* Effect.logError("A handler failed unexpectedly", cause).pipe(
+      Effect.annotateLogs({
+        actor: self.definition.name,
+        key: String(self.key),
+        attempt: self.attempt,
+        message: self.idempotencyKey
+      })
+    )
+  }
+  const { retry, then, onGiveUp, onRetry } = decision ?? { retry: defectRetry, then: "dead-letter" as const }
+  const description = describe(error)
+  const turn = new CollectingTurn(self)
+  if (retry !== undefined && self.attempt <= (retry.times ?? Infinity)) {
+    const told = yield* tell(self, turn, self.state, onRetry && ((state) => onRetry(state, error, turn)))
+    return outcome(told, turn, { _tag: "Retry", cause: description, delay: delayOf(retry, self.attempt) })
+  }
+  let next = yield* tell(self, turn, self.state, onGiveUp && ((state) => onGiveUp(state, error, turn)))
+  if (then === "dead-letter") {
+    const { deadLetter } = self.definition.handlers
+    const letter = { id: self.idempotencyKey, cause: description, attempts: self.attempt, source: self.source }
+    next = yield* tell(self, turn, next.state, deadLetter && ((state) => deadLetter(state, letter, turn)), next)
+  }
+  return outcome(next, turn, { _tag: endings[then], cause: description })
+})
+
+const endings = { "dead-letter": "DeadLetter", hold: "Hold", ignore: "Ignored", escalate: "Escalate" } as const
+
+type Encoded = Pick<Outcome, "state" | "bytes">
+
+const encoded = (self: Attempt) => (state: unknown): Encoded => ({ state, bytes: self.encode(state) })
+
+const outcome = (next: Encoded, turn: CollectingTurn, ending: Ending): Outcome => ({
+  state: next.state,
+  bytes: next.bytes,
+  emitted: turn.emitted,
+  reported: turn.reported,
+  timers: turn.timers,
+  ending
+})
+
+/** A turn of its own about a failure. If it fails itself, the failure stands without it. */
+const tell = Effect.fnUntraced(function*(
+  self: Attempt,
+  turn: CollectingTurn,
+  state: unknown,
+  teller: ((state: unknown) => Effect.Effect<unknown, unknown, unknown>) | undefined,
+  before: Encoded = { state: self.state, bytes: self.encode(self.state) }
+): Effect.fn.Return<Encoded, never, unknown> {
+  if (teller === undefined) return before
+  const [emitted, reported, timers] = [turn.emitted.length, turn.reported.length, new Map(turn.timers)]
+  const exit = yield* Effect.exit(Effect.suspend(() => Effect.map(teller(state), encoded(self))))
+  if (Exit.isSuccess(exit)) return exit.value
+  turn.emitted.length = emitted
+  turn.reported.length = reported
+  turn.timers = timers
+  yield* Effect.logError("A turn about a failure failed itself", exit.cause).pipe(
+    Effect.annotateLogs({ actor: self.definition.name, key: String(self.key), message: self.idempotencyKey })
+  )
+  return before
+})
+
+const decisionFor = (definition: ActorDefinition, error: unknown): AnyDecision | undefined => {
+  if (!Predicate.hasProperty(error, "_tag") || typeof error._tag !== "string") return undefined
+  const decision: Verdict | AnyDecision | undefined = definition.decisions[error._tag]
+  return typeof decision === "string" ? { then: decision } : decision
+}
+
+const delayOf = (retry: Retry, attempt: number): number =>
+  Math.min(
+    Duration.toMillis(retry.base) * (retry.factor ?? 2) ** (attempt - 1),
+    Duration.toMillis(retry.max ?? "1 hour")
+  )
+
+const describe = (error: unknown): string =>
+  Predicate.hasProperty(error, "_tag")
+    ? `${String(error._tag)}${error instanceof Error && error.message !== "" ? `: ${error.message}` : ""}`
+    : error instanceof Error
+    ? `${error.name}: ${error.message}`
+    : String(error)

@@ -1,0 +1,101 @@
+import type { Fiber } from "effect"
+import type { StoredMessage, Timer, Wait } from "../store/entry.ts"
+import type { Slot } from "./window.ts"
+
+/** An admitted inbox message. Parked, its bytes lie in the changelog and `done` is true: it holds the prefix no more. */
+export interface Message extends StoredMessage, Slot {
+  readonly cell: Cell
+  done: boolean
+  weight: number
+}
+
+/** What a key does next. */
+export type Task =
+  | { readonly _tag: "Message"; readonly message: Message; readonly attempt: number }
+  | { readonly _tag: "Timer"; readonly name: string; readonly timer: Timer; readonly attempt: number }
+
+export interface Running {
+  readonly task: Task
+  /** Milliseconds since the epoch. */
+  readonly since: number
+  readonly fiber: Fiber.Fiber<unknown, unknown>
+}
+
+const noMessages: Array<Message> = []
+const noNames: Array<string> = []
+/** The state is only there as bytes. */
+export const passive: unique symbol = Symbol.for("sixfold/passive")
+
+/**
+ * Everything about one key. An idle key costs its encoded state and this object; decoded state, mailbox and timers' names exist
+ * while there is something to do.
+ */
+export class Cell {
+  readonly key: string
+  /** The encoded state after the last finished turn; undefined: the initial state. */
+  bytes: Uint8Array | undefined
+  state: unknown = passive
+  /** Admitted, not started. */
+  mailbox: Array<Message> = noMessages
+  /** In the changelog, in order; the first is running, waits by `wait`, or is next. */
+  parked: Array<Message> = noMessages
+  wait: Wait | undefined
+  timers: Map<string, Timer> | undefined
+  /** Names of timers whose time has come. */
+  due: Array<string> = noNames
+  running: Running | undefined
+  /** The last attempt ran out of time: what to do about it is next. */
+  timedOut: Task | undefined
+  /** In the dispatcher's ready queue. */
+  ready = false
+  /** Finished turns that are not settled. */
+  unsettled = 0
+
+  constructor(key: string) {
+    this.key = key
+  }
+
+  enqueue(message: Message): void {
+    if (this.mailbox === noMessages) this.mailbox = []
+    this.mailbox.push(message)
+  }
+
+  dequeue(): Message | undefined {
+    const message = this.mailbox.shift()
+    if (this.mailbox.length === 0) this.mailbox = noMessages
+    return message
+  }
+
+  park(message: Message): void {
+    if (this.parked === noMessages) this.parked = []
+    this.parked.push(message)
+  }
+
+  unpark(): void {
+    this.parked.shift()
+    if (this.parked.length === 0) this.parked = noMessages
+  }
+
+  ring(name: string): void {
+    if (this.due === noNames) this.due = []
+    if (!this.due.includes(name)) this.due.push(name)
+  }
+
+  silence(): string | undefined {
+    const name = this.due.shift()
+    if (this.due.length === 0) this.due = noNames
+    return name
+  }
+
+  /** Nothing under way and nothing unsettled: decoded state can go. */
+  get idle(): boolean {
+    return this.running === undefined && this.unsettled === 0 && this.mailbox.length === 0 && this.parked.length === 0 &&
+      this.due.length === 0 && this.timedOut === undefined
+  }
+
+  /** Nothing at all: the cell itself can go. */
+  get empty(): boolean {
+    return this.idle && this.bytes === undefined && this.wait === undefined &&
+      (this.timers === undefined || this.timers.size === 0)
+  }
+}

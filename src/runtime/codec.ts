@@ -1,0 +1,35 @@
+import { Result } from "effect"
+import type { ActorDefinition } from "../actor/actor.ts"
+import { jsonText } from "../actor/topic.ts"
+import { passive } from "./cell.ts"
+import type { Cell } from "./cell.ts"
+
+/** An actor's state as bytes. The initial state has none: a key that is back at it leaves the changelog. */
+export interface StateCodec {
+  /** Null for the initial state. Throws when the state breaks its schema. */
+  encode(state: unknown): Uint8Array | null
+  /** The cell's state, decoded where it is passive. Throws when the bytes do not fit the schema any more. */
+  stateOf(cell: Cell): unknown
+}
+
+const utf8 = new TextEncoder()
+const text = new TextDecoder()
+
+export const make = (definition: ActorDefinition): StateCodec => {
+  if (definition.state === undefined) return { encode: () => null, stateOf: () => undefined }
+  const { initial, schema } = definition.state
+  const codec = jsonText(schema)
+  const initialJson = codec.encode(initial)
+  return {
+    encode: (state) => {
+      const json = codec.encode(state)
+      return json === initialJson ? null : utf8.encode(json)
+    },
+    stateOf: (cell) => {
+      if (cell.state === passive) {
+        cell.state = cell.bytes === undefined ? initial : Result.getOrThrow(codec.decode(text.decode(cell.bytes)))
+      }
+      return cell.state
+    }
+  }
+}

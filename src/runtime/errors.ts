@@ -1,0 +1,35 @@
+import { Schema } from "effect"
+
+/**
+ * Why a replica cannot run, as its operator must know it. Broker trouble is a `KafkaError`; these are ours.
+ *
+ * - `InstanceFenced`: another live process uses the same transactional id: two processes share an instance name.
+ * - `PositionMismatch`: the group's committed offset and the changelog's position differ: offsets were reset by hand.
+ * - `TopicRecreated`: the inbox is not the topic this state was made from.
+ * - `InboxOverrun`: retention deleted messages that were never handled.
+ * - `RestoreStalled`: the changelog does not reach its own end: it shrank, or a foreign transaction is open.
+ * - `Escalated`: a handler's error was decided to be the supervisor's.
+ */
+export class ReplicaError extends Schema.TaggedError<ReplicaError>()("ReplicaError", {
+  reason: Schema.Literals([
+    "InstanceFenced",
+    "PositionMismatch",
+    "TopicRecreated",
+    "InboxOverrun",
+    "RestoreStalled",
+    "Escalated"
+  ]),
+  actor: Schema.String,
+  message: Schema.String
+}) {}
+
+/** A record that the broker would never take. It fails the attempt that emitted it. */
+export class RecordTooLarge extends Schema.TaggedError<RecordTooLarge>()("RecordTooLarge", {
+  topic: Schema.String,
+  bytes: Schema.Int,
+  limit: Schema.Int
+}) {
+  override get message(): string {
+    return `a record of ${this.bytes} bytes for ${this.topic}, whose limit is ${this.limit}`
+  }
+}

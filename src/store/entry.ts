@@ -1,0 +1,151 @@
+import { Result, Schema } from "effect"
+import { jsonText } from "../actor/topic.ts"
+import type { Header } from "../kafka/records.ts"
+
+/**
+ * The entries of an actor's changelog. An entry's key is
+ *
+ *     kind (1 byte) · length of the actor key (4 bytes, big endian) · actor key (UTF-8) · rest
+ *
+ * so no key can be read as another's. Its partition is the inbox record's, never a hash of these bytes.
+ *
+ * | kind | rest | value |
+ * | --- | --- | --- |
+ * | state | – | the state's JSON |
+ * | timer | name (UTF-8) | `Timer` as JSON |
+ * | parked | inbox offset (8 bytes) | head (JSON, length-prefixed) and the message's own bytes |
+ * | wait | – | `Wait` as JSON: why the key's first parked message waits |
+ * | position | – (the actor key is empty) | `Position` as JSON |
+ */
+export const kinds = { state: 1, timer: 2, parked: 3, wait: 4, position: 5 } as const
+type Kind = (typeof kinds)[keyof typeof kinds]
+
+const utf8 = new TextEncoder()
+const text = new TextDecoder()
+const none = new Uint8Array(0)
+
+const entryKey = (kind: Kind, actorKey: string, rest: Uint8Array = none): Uint8Array => {
+  const key = utf8.encode(actorKey)
+  const bytes = new Uint8Array(5 + key.length + rest.length)
+  bytes[0] = kind
+  new DataView(bytes.buffer).setUint32(1, key.length)
+  bytes.set(key, 5)
+  bytes.set(rest, 5 + key.length)
+  return bytes
+}
+
+export const stateKey = (key: string) => entryKey(kinds.state, key)
+export const timerKey = (key: string, name: string) => entryKey(kinds.timer, key, utf8.encode(name))
+export const waitKey = (key: string) => entryKey(kinds.wait, key)
+export const positionKey = entryKey(kinds.position, "")
+export const parkedKey = (key: string, offset: number) => {
+  const rest = new Uint8Array(8)
+  new DataView(rest.buffer).setBigUint64(0, BigInt(offset))
+  return entryKey(kinds.parked, key, rest)
+}
+
+/** A recurrence as stored: plain numbers (milliseconds since the epoch) and strings. */
+export const StoredWhen = Schema.Struct({
+  at: Schema.optionalKey(Schema.Number),
+  every: Schema.optionalKey(Schema.Number),
+  months: Schema.optionalKey(Schema.Number),
+  cron: Schema.optionalKey(Schema.String),
+  from: Schema.optionalKey(Schema.Number),
+  timezone: Schema.optionalKey(Schema.String),
+  missed: Schema.optionalKey(Schema.Literals(["all", "skip"]))
+})
+export type StoredWhen = typeof StoredWhen.Type
+
+/** A durable timer. `due` names it (its idempotency key); `retryAt` is when a failed attempt is tried again. */
+export const Timer = Schema.Struct({
+  due: Schema.Number,
+  when: StoredWhen,
+  attempt: Schema.Number,
+  retryAt: Schema.optionalKey(Schema.Number)
+})
+export type Timer = typeof Timer.Type
+
+/** Why a key's first parked message waits: for a time, or (held) for an operator. */
+export const Wait = Schema.Struct({
+  attempt: Schema.Number,
+  cause: Schema.String,
+  since: Schema.Number,
+  until: Schema.optionalKey(Schema.Number)
+})
+export type Wait = typeof Wait.Type
+
+/** How far a partition is settled; the offsets topic says the same unless it expired or was reset by hand. */
+export const Position = Schema.Struct({ topicId: Schema.String, next: Schema.Number, settle: Schema.Number })
+export type Position = typeof Position.Type
+
+const ParkedHead = Schema.Struct({
+  timestamp: Schema.Number,
+  tombstone: Schema.Boolean,
+  headers: Schema.Array(Schema.Tuple([Schema.String, Schema.Uint8ArrayFromBase64]))
+})
+
+const json = <T>(schema: Schema.Codec<T, any, never, never>) => {
+  const codec = jsonText(schema)
+  return {
+    encode: (value: T) => utf8.encode(codec.encode(value)),
+    // What we wrote ourselves and cannot read is a defect: the changelog is damaged, or newer than this program.
+    decode: (bytes: Uint8Array): T => Result.getOrThrow(codec.decode(text.decode(bytes)))
+  }
+}
+
+export const timerValue = json(Timer)
+export const waitValue = json(Wait)
+export const positionValue = json(Position)
+const parkedHead = json(ParkedHead)
+
+/** A message as it lies in the inbox, less its key. */
+export interface StoredMessage {
+  readonly offset: number
+  readonly timestamp: number
+  readonly value: Uint8Array | null
+  readonly headers: ReadonlyArray<Header>
+}
+
+export const parkedValue = (message: StoredMessage): Uint8Array => {
+  const head = parkedHead.encode({
+    timestamp: message.timestamp,
+    tombstone: message.value === null,
+    headers: message.headers.map(([name, value]) => [name, value] as const)
+  })
+  const value = message.value ?? none
+  const bytes = new Uint8Array(4 + head.length + value.length)
+  new DataView(bytes.buffer).setUint32(0, head.length)
+  bytes.set(head, 4)
+  bytes.set(value, 4 + head.length)
+  return bytes
+}
+
+export const decodeParked = (offset: number, bytes: Uint8Array): StoredMessage => {
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
+  const head = parkedHead.decode(bytes.subarray(4, 4 + length))
+  return {
+    offset,
+    timestamp: head.timestamp,
+    value: head.tombstone ? null : bytes.subarray(4 + length),
+    headers: head.headers
+  }
+}
+
+/** An entry's key, taken apart. */
+export interface EntryKey {
+  readonly kind: number
+  readonly key: string
+  readonly rest: Uint8Array
+}
+
+/** Reads the key of a changelog record. */
+export const decodeEntryKey = (bytes: Uint8Array): EntryKey => {
+  const end = 5 + new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(1)
+  return { kind: bytes[0]!, key: text.decode(bytes.subarray(5, end)), rest: bytes.subarray(end) }
+}
+
+export const timerName = (entry: EntryKey): string => text.decode(entry.rest)
+
+/** The inbox offset a parked message had: its place in its key's order. */
+export const parkedOffset = (entry: EntryKey): number =>
+  Number(new DataView(entry.rest.buffer, entry.rest.byteOffset, 8).getBigUint64(0))

@@ -1,0 +1,45 @@
+/** A binary heap by `due` (milliseconds since the epoch). Entries are not removed: whoever pops one asks whether it still holds. */
+export class DueHeap<T extends { readonly due: number }> {
+  private readonly items: Array<T> = []
+
+  get size(): number {
+    return this.items.length
+  }
+
+  peek(): T | undefined {
+    return this.items[0]
+  }
+
+  push(item: T): void {
+    const items = this.items
+    let at = items.length
+    items.push(item)
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      if (items[parent]!.due <= item.due) break
+      items[at] = items[parent]!
+      at = parent
+    }
+    items[at] = item
+  }
+
+  /** The earliest item if it is due at `now`. */
+  popDue(now: number): T | undefined {
+    const items = this.items
+    const first = items[0]
+    if (first === undefined || first.due > now) return undefined
+    const last = items.pop()!
+    if (items.length === 0) return first
+    let at = 0
+    for (;;) {
+      let child = 2 * at + 1
+      if (child >= items.length) break
+      if (child + 1 < items.length && items[child + 1]!.due < items[child]!.due) child++
+      if (items[child]!.due >= last.due) break
+      items[at] = items[child]!
+      at = child
+    }
+    items[at] = last
+    return first
+  }
+}

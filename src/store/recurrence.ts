@@ -1,0 +1,81 @@
+import { Cron, DateTime, Duration } from "effect"
+import type { When } from "../actor/turn.ts"
+import type { StoredWhen, Timer } from "./entry.ts"
+
+/** A one-shot timer with `missed: "skip"` is dropped when it is later than this, in milliseconds. */
+const skipAfter = 60_000
+
+const toStored = (when: When, now: number): StoredWhen => {
+  const zone = "timezone" in when && when.timezone !== undefined ? { timezone: when.timezone } : {}
+  if ("at" in when) return { at: DateTime.toEpochMillis(when.at) }
+  if ("after" in when) return { at: now + Duration.toMillis(when.after) }
+  if ("every" in when) {
+    const every = Duration.toMillis(when.every)
+    if (!(every >= 1) || every === Infinity) throw new RangeError(`every: ${String(when.every)} is not a period`)
+    return { every, from: when.from === undefined ? now + every : DateTime.toEpochMillis(when.from) }
+  }
+  if ("months" in when) {
+    if (!Number.isInteger(when.months) || when.months < 1) throw new RangeError(`months: ${when.months}`)
+    return { months: when.months, from: DateTime.toEpochMillis(when.from), ...zone }
+  }
+  return { cron: typeof when.cron === "string" ? when.cron : Cron.format(when.cron), ...zone }
+}
+
+const inMonths = (from: number, months: number, timezone: string): number =>
+  DateTime.toEpochMillis(
+    DateTime.add(DateTime.makeZonedUnsafe(from, { timeZone: timezone }), { months })
+  )
+
+/** The first due time at or after `time`; none after a one-shot. Months count from `from`, so the 31st comes back after February. */
+const dueFrom = (when: StoredWhen, time: number): number | undefined => {
+  const from = when.from ?? 0
+  if (when.every !== undefined) return from + Math.max(0, Math.ceil((time - from) / when.every)) * when.every
+  if (when.months !== undefined) {
+    const zone = when.timezone ?? "UTC"
+    // A month has at least 28 days: start a little early, then walk.
+    let count = Math.max(0, Math.floor((time - from) / (31 * 86_400_000) / when.months) - 1)
+    for (;;) {
+      const due = inMonths(from, count * when.months, zone)
+      if (due >= time) return due
+      count++
+    }
+  }
+  if (when.cron !== undefined) {
+    return Cron.next(Cron.parseUnsafe(when.cron, when.timezone ?? "UTC"), new Date(time - 1)).getTime()
+  }
+  return undefined
+}
+
+/** A new timer as it is stored. Throws on a cron expression, zone or period that makes no sense. */
+export const setTimer = (when: When, now: number): Timer => {
+  const stored = toStored(when, now)
+  const missed = when.missed === undefined || when.missed === "once" ? {} : { missed: when.missed }
+  const due = stored.at ?? dueFrom(stored, now)
+  if (due === undefined || Number.isNaN(due)) throw new RangeError(`no due time: ${JSON.stringify(stored)}`)
+  return { due, when: { ...stored, ...missed }, attempt: 0 }
+}
+
+/** What a timer does when its time has come: whether it takes effect, and what it becomes (none: it is over). */
+export interface Firing {
+  readonly fires: boolean
+  readonly next: Timer | undefined
+}
+
+/** Decides at `now` (at or after the due time), by the timer's policy for missed due times. Pure. */
+export const firing = (timer: Timer, now: number): Firing => {
+  const after = (time: number): Timer | undefined => {
+    const due = dueFrom(timer.when, time + 1)
+    return due === undefined ? undefined : { due, when: timer.when, attempt: 0 }
+  }
+  const following = after(timer.due)
+  switch (timer.when.missed) {
+    case "all":
+      return { fires: true, next: following }
+    case "skip": {
+      const missed = following === undefined ? now - timer.due > skipAfter : following.due <= now
+      return { fires: !missed, next: missed ? after(now) : following }
+    }
+    default:
+      return { fires: true, next: following !== undefined && following.due <= now ? after(now) : following }
+  }
+}
