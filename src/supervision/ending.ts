@@ -1,16 +1,29 @@
 import { Cause, Exit, Option, Predicate } from "effect"
 import type { Ending } from "./intensity.ts"
 
-/** How the port says that no broker answers, and that a transactional id was taken over. */
+/** What the port and the runtime say in their errors, by tag and reason; whatever is not here is a crash. */
+const endings: Readonly<Record<string, Ending>> = {
+  "KafkaError/Unavailable": "away",
+  "KafkaError/Fenced": "fenced",
+  "KafkaError/TopicMismatch": "refused",
+  "KafkaError/OffsetOutOfRange": "refused",
+  "KafkaError/Unauthorized": "refused",
+  "KafkaError/Refused": "refused",
+  "TransactionError/fenced": "fenced",
+  "ReplicaError/InstanceFenced": "fenced",
+  "ReplicaError/PositionMismatch": "refused",
+  "ReplicaError/TopicRecreated": "refused",
+  "ReplicaError/InboxOverrun": "refused"
+}
+
 const endingOf = (error: unknown): Ending => {
-  if (Predicate.isTagged(error, "KafkaError") && Predicate.hasProperty(error, "reason")) {
-    if (error.reason === "Unavailable") return "away"
-    if (error.reason === "Fenced") return "fenced"
-  }
-  if (Predicate.isTagged(error, "TransactionError") && Predicate.hasProperty(error, "outcome")) {
-    if (error.outcome === "fenced") return "fenced"
-  }
-  return "crash"
+  if (!Predicate.hasProperty(error, "_tag")) return "crash"
+  const reason = Predicate.hasProperty(error, "reason")
+    ? error.reason
+    : Predicate.hasProperty(error, "outcome")
+    ? error.outcome
+    : ""
+  return endings[`${String(error._tag)}/${String(reason)}`] ?? "crash"
 }
 
 /** Why a child's run ended. A defect beside a typed error is still a crash; so is a run that just ends. */

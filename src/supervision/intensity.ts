@@ -21,8 +21,11 @@ export interface Policy {
 
 export const policy: Policy = { intensity: 5, period: 60_000, base: 200, max: 10_000, slow: 60_000, fencing: 300_000 }
 
-/** Why a run ended: it crashed, the broker was away, or another producer took its transactional id. */
-export type Ending = "crash" | "away" | "fenced"
+/**
+ * Why a run ended: it crashed; the broker was away; another producer took its transactional id; or it was refused, for a
+ * reason that only people can change (a reset offset, a missing right), so that quick restarts are no use.
+ */
+export type Ending = "crash" | "away" | "fenced" | "refused"
 
 export interface History {
   /** When it crashed within the last period, oldest first; at most `intensity + 1` of them. */
@@ -70,6 +73,8 @@ export const next = (policy: Policy, history: History, ending: Ending, startedAt
       const away = now - startedAt > policy.max ? 1 : before.away + 1
       return { act: "wait", delay: exponential(policy, away), history: { ...before, away } }
     }
+    case "refused":
+      return crashed(policy, { ...before, failed: true }, now)
     case "fenced":
       return before.fencedAt !== undefined && now - before.fencedAt < policy.fencing
         ? { act: "give up" }

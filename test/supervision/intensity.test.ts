@@ -86,6 +86,10 @@ describe("intensity", () => {
     ])
   })
 
+  it("does not hurry to ask again what was refused", () => {
+    expect(next(policy, fresh, "refused", 0, 100)).toMatchObject({ act: "retry slowly", delay: policy.slow })
+  })
+
   it("takes a transactional id back once, and gives up when it is taken again soon", () => {
     const first = next(policy, fresh, "fenced", 0, 100)
     expect(first.act).toBe("restart")
