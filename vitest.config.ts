@@ -1,0 +1,21 @@
+import { availableParallelism } from "node:os"
+import { defineConfig } from "vitest/config"
+
+/**
+ * `npm test`: everything that needs no broker, no Docker and no browser. A suite that does is named
+ * `*.kafka.test.ts`, `*.redpanda.test.ts`, `*.postgres.test.ts`, `*.deno.test.ts` or `*.browser.test.ts`, or lies in
+ * `test/faults`, and has its own `vitest.<name>.config.ts` and npm script.
+ */
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    exclude: ["test/**/*.{kafka,redpanda,postgres,deno,browser}.test.ts", "test/faults/**"],
+    pool: "forks",
+    maxWorkers: Math.min(4, availableParallelism()),
+    // A hang is a failure; no test measures time.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    allowOnly: false,
+    passWithNoTests: false
+  }
+})
