@@ -1,0 +1,212 @@
+import { Effect, Queue, Scope } from "effect"
+import type { Cause } from "effect"
+import { KafkaError } from "../errors.ts"
+import { pause } from "./backoff.ts"
+import { toKafkaError } from "./connections.ts"
+import type { ConnectionError, Connections } from "./connections.ts"
+import { earliest, fetch, latest } from "./fetch-api.ts"
+import type { FetchedPartition, FetchPartition, FetchResponse } from "./fetch-api.ts"
+import * as Fetched from "./fetched.ts"
+import { groupByTopic } from "./group-by-topic.ts"
+import type { Leader, Metadata } from "./metadata.ts"
+import { offsetAt } from "./offsets.ts"
+import { errorName, isTransient, refused } from "./protocol-error.ts"
+import type { Settings } from "./settings.ts"
+import type { Slot, Slots } from "./slots.ts"
+
+/** Milliseconds a broker may wait for news: also the longest a partition that was just sought waits for the fetch before it. */
+const maxWait = 250
+
+/** How often a partition must be unknown to the brokers, over about three seconds, to count as missing. */
+const missingAfter = 7
+
+export interface Fetcher {
+  /** Begins to fetch for a new slot. */
+  start(slot: Slot): Effect.Effect<void>
+  /** The slot can take more. */
+  wake(slot: Slot): void
+}
+
+/**
+ * Keeps the slots filled: one loop per broker, one fetch at a time each, which asks for every partition the broker leads that has
+ * room; and one loop that finds leaders for the partitions without.
+ */
+export const make = Effect.fnUntraced(function*(options: {
+  readonly settings: Settings
+  readonly metadata: Metadata
+  readonly connections: Connections
+  readonly slots: Slots
+  readonly committed: boolean
+  /** Something can be polled: records, or a failure. */
+  readonly arrived: () => void
+  readonly crashed: (cause: Cause.Cause<never>) => void
+}): Effect.fn.Return<Fetcher, never, Scope.Scope> {
+  const { arrived, committed, connections, metadata, settings, slots } = options
+  const scope = yield* Scope.Scope
+  const orphaned = yield* Queue.sliding<void>(1)
+  const wakeUps = new Map<number, Queue.Queue<void>>()
+
+  const fork = (loop: Effect.Effect<never>) =>
+    loop.pipe(Effect.catchCause((cause) => Effect.sync(() => options.crashed(cause))), Effect.forkIn(scope), Effect.asVoid)
+
+  const fail = (slot: Slot, error: KafkaError) => {
+    slot.failure = error
+    arrived()
+  }
+  const orphan = (slot: Slot) => {
+    slot.refusedBy = slot.leader
+    slot.leader = undefined
+    Queue.offerUnsafe(orphaned, undefined)
+  }
+  const led = (nodeId: number) => [...slots.all()].filter((slot) => slot.leader?.nodeId === nodeId && slot.failure === undefined)
+
+  /** The partitions to ask this broker for: none while enough of it waits to be polled. */
+  const wanted = (nodeId: number): ReadonlyArray<Slot> => {
+    const all = led(nodeId)
+    const queued = all.reduce((bytes, { fetched }) => bytes + fetched.queuedBytes, 0)
+    if (queued >= settings.prefetchBytes) return []
+    return all.filter(({ fetched, paused }) =>
+      paused ? fetched.queuedBytes === 0 : fetched.queuedBytes < settings.partitionPrefetchBytes
+    ).sort((a, b) => a.fetched.queuedBytes - b.fetched.queuedBytes)
+  }
+
+  /** Whether the offset is really outside the log: a new leader may not know yet how far the log goes. */
+  const outOfRange = Effect.fnUntraced(function*(slot: Slot) {
+    const { partition, topic } = slot
+    const offset = slot.fetched.fetchOffset
+    const first = yield* offsetAt(metadata, connections, slot, earliest, settings.patience)
+    const end = yield* offsetAt(metadata, connections, slot, latest, settings.patience)
+    if (offset >= first && offset <= end) return
+    const lost = offset < first ? `${first - offset} offsets before ${first} are gone` : `the log ends at ${end}`
+    fail(slot, new KafkaError({
+      reason: "OffsetOutOfRange",
+      message: `offset ${offset} of partition ${partition} of topic ${topic} is not in the log: ${lost} (${first} to ${end} are left)`,
+      topic,
+      partition
+    }))
+  }, (effect, slot) => Effect.catch(effect, (error) => Effect.sync(() => error.reason === "Unavailable" ? orphan(slot) : fail(slot, error))))
+
+  const absorb = Effect.fnUntraced(function*(slot: Slot, answer: FetchedPartition) {
+    const error = errorName(answer.errorCode)
+    if (error === "NONE") {
+      slot.missing = 0
+      try {
+        Fetched.append(slot.fetched, answer, committed)
+      } catch (error) {
+        fail(slot, Fetched.corruption(slot, error))
+      }
+      if (answer.records.length > 0) arrived()
+    } else if (error === "OFFSET_OUT_OF_RANGE") {
+      yield* outOfRange(slot)
+    } else if (isTransient(error) || error === "UNKNOWN_TOPIC_OR_PARTITION") {
+      orphan(slot)
+    } else {
+      fail(slot, refused(error, `fetch from partition ${slot.partition} of topic ${slot.topic}`, slot))
+    }
+  })
+
+  const ask = (leader: Leader, asked: ReadonlyArray<Slot>): Effect.Effect<FetchResponse, ConnectionError> => {
+    const partitions = asked.map(({ fetched, leader, partition, topic }): FetchPartition & { readonly topic: string } => ({
+      topic,
+      partition,
+      leaderEpoch: leader!.epoch,
+      offset: fetched.fetchOffset
+    }))
+    return connections.request(leader.broker, fetch, {
+      committed,
+      maxWait,
+      maxBytes: settings.prefetchBytes,
+      partitionMaxBytes: settings.partitionPrefetchBytes,
+      topics: new Map(groupByTopic(partitions))
+    })
+  }
+
+  const fetchFrom = Effect.fnUntraced(function*(nodeId: number, wakeUp: Queue.Queue<void>) {
+    for (let failures = 0;;) {
+      const asked = wanted(nodeId)
+      if (asked.length === 0) {
+        yield* Queue.take(wakeUp)
+        continue
+      }
+      const answer = yield* Effect.result(ask(asked[0]!.leader!, asked))
+      if (answer._tag === "Failure") {
+        const error = answer.failure
+        for (const slot of asked) if (!slot.over) error.kind === "away" ? orphan(slot) : fail(slot, toKafkaError(error))
+        yield* pause(failures++)
+        continue
+      }
+      failures = 0
+      const byId = new Map(asked.map((slot) => [slot.id, slot]))
+      let refusals = answer.success.errorCode === 0 ? 0 : asked.length
+      for (const partition of answer.success.partitions) {
+        const slot = byId.get(`${partition.topic}/${partition.partition}`)
+        if (slot === undefined || slot.over) continue
+        if (partition.errorCode !== 0) refusals++
+        yield* absorb(slot, partition)
+      }
+      if (refusals === asked.length) yield* pause(failures++)
+    }
+  })
+
+  const loopOf = (nodeId: number) =>
+    Effect.suspend(() => {
+      const existing = wakeUps.get(nodeId)
+      if (existing !== undefined) {
+        Queue.offerUnsafe(existing, undefined)
+        return Effect.void
+      }
+      return Effect.flatMap(Queue.sliding<void>(1), (wakeUp) => {
+        wakeUps.set(nodeId, wakeUp)
+        return fork(fetchFrom(nodeId, wakeUp))
+      })
+    })
+
+  /** One round of looking for leaders; true when somebody is still without. */
+  const findLeaders = Effect.fnUntraced(function*() {
+    const orphans = [...slots.all()].filter((slot) => slot.leader === undefined && slot.failure === undefined)
+    if (orphans.length === 0) return false
+    const refreshed = yield* Effect.result(metadata.refresh([...new Set(orphans.map(({ topic }) => topic))]))
+    if (refreshed._tag === "Failure") {
+      const error = refreshed.failure
+      const fatal = error._tag === "KafkaError" ? error : error.kind === "away" ? undefined : toKafkaError(error)
+      if (fatal !== undefined) for (const slot of orphans) fail(slot, fatal)
+      return fatal === undefined
+    }
+    for (const slot of orphans) {
+      if (slot.over) continue
+      const leader = metadata.knownLeader(slot.topic, slot.partition)
+      // The brokers may still name the one that has just refused: believed the second time.
+      const stale = leader !== undefined && leader.nodeId === slot.refusedBy?.nodeId && leader.epoch === slot.refusedBy.epoch
+      slot.refusedBy = undefined
+      if (stale) continue
+      slot.leader = leader
+      if (leader !== undefined) {
+        yield* loopOf(leader.nodeId)
+      } else if (metadata.known(slot.topic)?.partitions[slot.partition] === undefined && ++slot.missing >= missingAfter) {
+        fail(slot, refused("UNKNOWN_TOPIC_OR_PARTITION", `partition ${slot.partition} of topic ${slot.topic}`, slot))
+      }
+    }
+    return orphans.some((slot) => slot.leader === undefined && slot.failure === undefined && !slot.over)
+  })
+
+  yield* fork(Effect.gen(function*() {
+    for (let rounds = 0;;) {
+      if (rounds === 0) yield* Queue.take(orphaned)
+      const still = yield* findLeaders()
+      rounds = still ? rounds + 1 : 0
+      if (still) yield* pause(rounds)
+      if (rounds === 20) yield* Effect.logWarning("Partitions without a leader are waited for")
+    }
+  }))
+
+  return {
+    start: (slot) => {
+      if (slot.leader !== undefined) return loopOf(slot.leader.nodeId)
+      return Effect.sync(() => void Queue.offerUnsafe(orphaned, undefined))
+    },
+    wake: (slot) => {
+      const wakeUp = slot.leader === undefined ? undefined : wakeUps.get(slot.leader.nodeId)
+      if (wakeUp !== undefined) Queue.offerUnsafe(wakeUp, undefined)
+    }
+  }
+})

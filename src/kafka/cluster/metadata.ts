@@ -1,0 +1,169 @@
+import { parseBroker } from "@platformatic/kafka"
+import { Effect, Semaphore } from "effect"
+import { KafkaError } from "../errors.ts"
+import { again, done, retrying } from "./backoff.ts"
+import type { Attempt } from "./backoff.ts"
+import { ConnectionError } from "./connections.ts"
+import type { Broker, Connections } from "./connections.ts"
+import { metadata as metadataApi } from "./metadata-api.ts"
+import { errorName, isTransient, refused } from "./protocol-error.ts"
+import type { Settings } from "./settings.ts"
+
+/** Who leads a partition, as of `epoch`. */
+export interface Leader {
+  readonly nodeId: number
+  readonly broker: Broker
+  readonly epoch: number
+}
+
+export interface TopicMetadata {
+  readonly name: string
+  /** Unique per creation; the name itself where the broker has no topic ids (before Metadata 10). */
+  readonly id: string
+  /** By partition; a leader of -1 is not known at present. */
+  readonly partitions: ReadonlyArray<{ readonly leader: number; readonly epoch: number }>
+}
+
+/** What the brokers last told of themselves. One for all clients of a layer; whoever finds it wrong has it asked again. */
+export interface Metadata {
+  readonly clusterId: string
+  /** All brokers known, the bootstrap ones only before the first answer. */
+  readonly brokers: () => ReadonlyArray<Broker>
+  readonly controller: () => Broker | undefined
+  /** As last told, without asking. */
+  readonly known: (topic: string) => TopicMetadata | undefined
+  readonly knownLeader: (topic: string, partition: number) => Leader | undefined
+  /** Asks once, any broker that answers, for these topics. Those the brokers do not know are forgotten. */
+  readonly refresh: (topics: ReadonlyArray<string>) => Effect.Effect<void, ConnectionError | KafkaError>
+  /** A topic that exists. Asks for a while before it says `TopicMissing`: a new topic is not known to every broker at once. */
+  readonly topic: (name: string, patience?: number) => Effect.Effect<TopicMetadata, KafkaError>
+  /** The leader of a partition that exists, waiting for an election where one is under way. */
+  readonly leader: (topic: string, partition: number, patience?: number) => Effect.Effect<Leader, KafkaError>
+}
+
+/** Times a topic may be unknown to the brokers before it counts as missing: about three seconds. */
+const missingAfter = 7
+
+const noId = "00000000-0000-0000-0000-000000000000"
+
+export const make = Effect.fnUntraced(function*(
+  settings: Settings,
+  connections: Connections
+): Effect.fn.Return<Metadata, KafkaError> {
+  const bootstrap = settings.brokers.map((broker) => parseBroker(broker))
+  const nodes = new Map<number, Broker>()
+  const topics = new Map<string, TopicMetadata>()
+  const turn = yield* Semaphore.make(1)
+  let clusterId = ""
+  let controllerId = -1
+  let turns = 0
+  let first = 0
+
+  const brokers = (): ReadonlyArray<Broker> => {
+    const all = [...nodes.values(), ...bootstrap]
+    return all.filter((one, index) => all.findIndex(({ host, port }) => host === one.host && port === one.port) === index)
+  }
+
+  const askAny = Effect.fnUntraced(function*(names: ReadonlyArray<string>) {
+    const candidates = brokers()
+    const failures: Array<ConnectionError> = []
+    for (let n = 0; n < candidates.length; n++) {
+      const broker = candidates[(first + n) % candidates.length]!
+      const answer = yield* Effect.result(connections.request(broker, metadataApi, names))
+      if (answer._tag === "Success") return answer.success
+      // The next one to ask begins elsewhere: a frozen broker costs its time-out once.
+      first++
+      failures.push(answer.failure)
+    }
+    const worst = failures.find(({ kind }) => kind !== "away") ?? failures[0]!
+    return yield* new ConnectionError({
+      kind: worst.kind,
+      sent: true,
+      message: failures.length === 1 ? worst.message : `no broker of ${settings.brokers.join(",")} answers: ${worst.message}`,
+      cause: worst.cause
+    })
+  })
+
+  const learn = Effect.fnUntraced(function*(names: ReadonlyArray<string>) {
+    const answer = yield* askAny(names)
+    clusterId = answer.clusterId ?? clusterId
+    controllerId = answer.controllerId
+    nodes.clear()
+    for (const { nodeId, host, port } of answer.brokers) nodes.set(nodeId, { host, port })
+    for (const topic of answer.topics) {
+      const name = topic.name ?? ""
+      const error = errorName(topic.errorCode)
+      if (topic.errorCode === 0 || isTransient(error)) {
+        const partitions: Array<{ leader: number; epoch: number }> = []
+        for (const { partitionIndex, leaderId, leaderEpoch } of topic.partitions) partitions[partitionIndex] = { leader: leaderId, epoch: leaderEpoch }
+        const id = topic.topicId === undefined || topic.topicId === noId ? name : topic.topicId
+        if (partitions.length > 0) topics.set(name, { name, id, partitions })
+      } else if (error === "UNKNOWN_TOPIC_OR_PARTITION" || error === "INVALID_TOPIC_EXCEPTION") {
+        topics.delete(name)
+      } else {
+        return yield* refused(error, `Metadata of topic ${name}`, { topic: name })
+      }
+    }
+  })
+
+  const refresh: Metadata["refresh"] = (names) =>
+    Effect.suspend(() => {
+      const seen = turns
+      // Many find out about a leader's death at once: one asks for all who were waiting.
+      const alreadyDone = () => turns > seen + 1 && names.every((name) => topics.has(name))
+      return turn.withPermits(1)(Effect.suspend(() =>
+        alreadyDone() ? Effect.void : learn(names).pipe(Effect.ensuring(Effect.sync(() => turns++)))
+      ))
+    })
+
+  const knownLeader: Metadata["knownLeader"] = (topic, partition) => {
+    const found = topics.get(topic)?.partitions[partition]
+    const broker = found === undefined ? undefined : nodes.get(found.leader)
+    return broker === undefined ? undefined : { nodeId: found!.leader, broker, epoch: found!.epoch }
+  }
+
+  const missing = (topic: string, partition?: number) =>
+    refused("UNKNOWN_TOPIC_OR_PARTITION", partition === undefined ? `topic ${topic}` : `partition ${partition} of topic ${topic}`, {
+      topic,
+      ...(partition === undefined ? {} : { partition })
+    })
+
+  const topic: Metadata["topic"] = (name, patience = settings.patience) => {
+    const known = topics.get(name)
+    if (known !== undefined) return Effect.succeed(known)
+    let unknownTimes = 0
+    return retrying(patience, Effect.fnUntraced(function*(): Effect.fn.Return<Attempt<TopicMetadata>, ConnectionError | KafkaError> {
+      yield* refresh([name])
+      const found = topics.get(name)
+      if (found !== undefined) return done(found)
+      if (unknownTimes++ >= missingAfter) return yield* missing(name)
+      return again(missing(name))
+    }))
+  }
+
+  const leader: Metadata["leader"] = Effect.fnUntraced(function*(name, partition, patience = settings.patience) {
+    const known = knownLeader(name, partition)
+    if (known !== undefined) return known
+    const { partitions } = yield* topic(name, patience)
+    if (partitions[partition] === undefined) return yield* missing(name, partition)
+    return yield* retrying(patience, Effect.fnUntraced(function*(n: number): Effect.fn.Return<Attempt<Leader>, ConnectionError | KafkaError> {
+      if (n > 0) yield* refresh([name])
+      const found = knownLeader(name, partition)
+      return found !== undefined ? done(found) : again(
+        new KafkaError({ reason: "Unavailable", message: `partition ${partition} of topic ${name} has no leader`, topic: name, partition })
+      )
+    }))
+  })
+
+  yield* retrying(settings.patience, () => Effect.as(refresh([]), done(undefined)))
+  return {
+    clusterId,
+    brokers,
+    controller: () => nodes.get(controllerId),
+    known: (name) => topics.get(name),
+    knownLeader,
+    refresh,
+    topic,
+    leader
+  }
+})
