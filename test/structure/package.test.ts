@@ -1,0 +1,67 @@
+import { existsSync } from "node:fs"
+import { describe, expect, it } from "vitest"
+import { files, root, text } from "./source.ts"
+
+interface Manifest {
+  readonly engines: Readonly<Record<string, string>>
+  readonly bin: Readonly<Record<string, string>>
+  readonly exports: Readonly<Record<string, string>>
+  readonly scripts: Readonly<Record<string, string>>
+  readonly dependencies: Readonly<Record<string, string>>
+  readonly devDependencies: Readonly<Record<string, string>>
+}
+const manifest = JSON.parse(text("package.json")) as Manifest
+const lock = text("package-lock.json")
+
+describe("package.json", () => {
+  it("pins every dependency to one version", () => {
+    const all = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })
+    expect(all.filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([])
+  })
+
+  it("brings its own Node, so that the machine's may be older", () => {
+    expect(manifest.engines["node"]).toBe(">=24")
+    expect(manifest.dependencies["node"]).toMatch(/^24\./)
+  })
+
+  it("keeps the tools of tests and benchmarks out of what a user installs", () => {
+    const tools = ["vitest", "@effect/vitest", "typescript", "oxlint", "oxfmt", "deno"]
+    expect(tools.filter((tool) => tool in manifest.dependencies)).toEqual([])
+  })
+
+  it("exports files that exist", () => {
+    const paths = [...Object.values(manifest.exports), ...Object.values(manifest.bin)]
+    expect(paths.filter((path) => !existsSync(root + path))).toEqual([])
+  })
+
+  it("names configurations that exist in its scripts", () => {
+    const named = Object.values(manifest.scripts).flatMap(
+      (script) => script.match(/[\w./-]+\.(?:ts|js|json|sh)\b/g) ?? []
+    )
+    expect(named.filter((path) => !existsSync(root + path))).toEqual([])
+  })
+})
+
+describe("package-lock.json", () => {
+  it("names no host: it installs from whichever registry npm is set to", () => {
+    const entries = JSON.parse(lock) as { packages: Record<string, { resolved?: string }> }
+    const resolved = Object.entries(entries.packages).filter(([, entry]) => entry.resolved !== undefined)
+    expect(resolved.map(([name]) => name)).toEqual([])
+  })
+
+  it("holds an integrity hash for everything it installs", () => {
+    const entries = JSON.parse(lock) as { packages: Record<string, { integrity?: string }> }
+    const bare = Object.entries(entries.packages).filter(([name, entry]) => name !== "" && !entry.integrity)
+    expect(bare.map(([name]) => name)).toEqual([])
+  })
+})
+
+describe("the text of the project", () => {
+  it("names no path of somebody's machine", () => {
+    const everything = ["src", "actors", "topology", "test", "bench", "scripts", "docs"].flatMap((folder) =>
+      [".ts", ".md", ".js"].flatMap((extension) => files(folder, extension))
+    )
+    const personal = /(?<![\w.])\/(home|Users|work|root)\/\w+/
+    expect(everything.filter((path) => personal.test(text(path)))).toEqual([])
+  })
+})
