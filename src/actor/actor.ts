@@ -14,20 +14,19 @@ export interface DeadLetter {
     | { readonly timer: string; readonly due: DateTime.Utc }
 }
 
-export type Handlers<K, M, S, Timer extends string> =
-  & {
-    /** The next state. Its Effect may fail with tagged errors, and use any service the topology provides. */
-    readonly message: (state: S, message: M, turn: Turn<K, Timer>) => Effect.Effect<S, any, any>
-    /** A turn of its own, settled together with the dead letter. */
-    readonly deadLetter?: (state: S, letter: DeadLetter, turn: Turn<K, Timer>) => Effect.Effect<S, never, any>
-  }
-  & ([Timer] extends [never] ? { readonly timer?: never }
-    : { readonly timer: { readonly [T in Timer]: (state: S, turn: Turn<K, Timer>) => Effect.Effect<S, any, any> } })
+export type Handlers<K, M, S, Timer extends string> = {
+  /** The next state. Its Effect may fail with tagged errors, and use any service the topology provides. */
+  readonly message: (state: S, message: M, turn: Turn<K, Timer>) => Effect.Effect<S, any, any>
+  /** A turn of its own, settled together with the dead letter. */
+  readonly deadLetter?: (state: S, letter: DeadLetter, turn: Turn<K, Timer>) => Effect.Effect<S, never, any>
+} & ([Timer] extends [never]
+  ? { readonly timer?: never }
+  : { readonly timer: { readonly [T in Timer]: (state: S, turn: Turn<K, Timer>) => Effect.Effect<S, any, any> } })
 
-type Returned<H> = H extends { readonly message: (...a: any) => infer X } ?
-  | X
-  | (H extends { readonly deadLetter: (...a: any) => infer D } ? D : never)
-  | (H extends { readonly timer: infer T } ? T[keyof T] extends (...a: any) => infer Y ? Y : never : never)
+type Returned<H> = H extends { readonly message: (...a: any) => infer X }
+  ? | X
+    | (H extends { readonly deadLetter: (...a: any) => infer D } ? D : never)
+    | (H extends { readonly timer: infer T } ? (T[keyof T] extends (...a: any) => infer Y ? Y : never) : never)
   : never
 type ErrorOf<X> = X extends Effect.Effect<any, infer E, any> ? E : never
 type ServicesOf<X> = X extends Effect.Effect<any, any, infer R> ? Exclude<R, Scope.Scope> : never
@@ -65,7 +64,7 @@ export interface ActorDefinition {
   }
   readonly decisions: Readonly<Record<string, Verdict | Decision<unknown, unknown, unknown, string, unknown>>>
   /** Built once per replica, scoped to it. */
-  readonly resources: ReadonlyArray<Layer.Layer<any, any, any>>
+  readonly resources: ReadonlyArray<Layer.Layer<never, unknown, never>>
 }
 
 /** An actor whose typed errors are not decided on yet: no `Actor`, and `Topology.make` refuses it. */
@@ -73,7 +72,8 @@ export interface Undecided<K, M, S, Timer extends string, E, R> {
   errors<DR = never>(decisions: Decisions<E, S, K, Timer, DR>): Actor<K, M, S, E, R | DR>
 }
 
-export type Handled<K, M, S, Timer extends string, E, R> = [E] extends [never] ? Actor<K, M, S, never, R>
+export type Handled<K, M, S, Timer extends string, E, R> = [E] extends [never]
+  ? Actor<K, M, S, never, R>
   : Undecided<K, M, S, Timer, E, R>
 
 export interface Declared<K, M, S, Timer extends string> {
@@ -136,13 +136,17 @@ const make = ((name: string, spec: AnySpec) => ({
       resources: []
     }
     // An actor without typed errors is complete; the type says which of the two it is.
-    return { ...actor(definition), errors: (decisions: any) => actor({ ...definition, decisions }) }
+    return {
+      ...actor(definition),
+      errors: (decisions: ActorDefinition["decisions"]) => actor({ ...definition, decisions })
+    }
   }
 })) as Make
 
 /** Gives an actor a resource of its own: the layer is built once per replica and closed with it. */
-const provide = <Out, LE, In>(layer: Layer.Layer<Out, LE, In>) =>
-<K, M, S, E, R>(self: Actor<K, M, S, E, R>): Actor<K, M, S, E, Exclude<R, Out> | In> =>
-  actor({ ...self.definition, resources: [...self.definition.resources, layer] }) as never
+const provide =
+  <Out, LE, In>(layer: Layer.Layer<Out, LE, In>) =>
+  <K, M, S, E, R>(self: Actor<K, M, S, E, R>): Actor<K, M, S, E, Exclude<R, Out> | In> =>
+    actor({ ...self.definition, resources: [...self.definition.resources, layer as never] })
 
 export const Actor = { make, provide }

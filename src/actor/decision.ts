@@ -23,11 +23,7 @@ export type Verdict = "dead-letter" | "hold" | "ignore" | "escalate"
 
 type TagOf<E> = E extends { readonly _tag: infer T extends string } ? T : "error must be tagged"
 
-type Told<E, S, K, Timer extends string, R> = (
-  state: S,
-  error: E,
-  turn: Turn<K, Timer>
-) => Effect.Effect<S, never, R>
+type Told<E, S, K, Timer extends string, R> = (state: S, error: E, turn: Turn<K, Timer>) => Effect.Effect<S, never, R>
 
 /** `onRetry` and `onGiveUp` each run as a turn of their own on the state before the message: a failed attempt leaves nothing else behind. */
 export interface Decision<E, S, K, Timer extends string, R> {

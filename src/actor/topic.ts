@@ -49,17 +49,17 @@ const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 const undecodable = (what: string, cause: unknown): UndecodableError =>
   new UndecodableError({ message: `${what}: ${cause instanceof Error ? cause.message : String(cause)}` })
 
-const decoder = <T>(what: string, decode: (text: string) => Result.Result<T, unknown>) =>
-(
-  bytes: Uint8Array | null
-): Result.Result<T, UndecodableError> => {
-  if (bytes === null) return Result.fail(undecodable(what, "null"))
-  try {
-    return Result.mapError(decode(text.decode(bytes)), (issue) => undecodable(what, issue))
-  } catch (cause) { // not UTF-8, not JSON
-    return Result.fail(undecodable(what, cause))
+const decoder =
+  <T>(what: string, decode: (text: string) => Result.Result<T, unknown>) =>
+  (bytes: Uint8Array | null): Result.Result<T, UndecodableError> => {
+    if (bytes === null) return Result.fail(undecodable(what, "null"))
+    try {
+      return Result.mapError(decode(text.decode(bytes)), (issue) => undecodable(what, issue))
+    } catch (cause) {
+      // not UTF-8, not JSON
+      return Result.fail(undecodable(what, cause))
+    }
   }
-}
 
 /** The JSON codec of a schema as two plain functions over text; encoding a value that breaks its schema throws. */
 export const jsonText = <T>(schema: Plain<T>) => {
@@ -80,12 +80,8 @@ const specOf = (name: string, options: TopicOptions): TopicSpec => {
     : { ...shape, ...limits, cleanup: "delete", retention: Duration.toMillis(options.cleanup ?? "7 days") }
 }
 
-const topic = <K, V>(
-  options: TopicOptions,
-  name: string,
-  value: Plain<V>,
-  codec: TopicCodec<K, V>
-): Topic<K, V> => ({ name, value, spec: specOf(name, options), codec } as Topic<K, V>)
+const topic = <K, V>(options: TopicOptions, name: string, value: Plain<V>, codec: TopicCodec<K, V>): Topic<K, V> =>
+  ({ name, value, spec: specOf(name, options), codec }) as Topic<K, V>
 
 const keyCodec = <K>(schema: Schema.Codec<K, string, never, never>) => {
   const encode = Schema.encodeSync(schema)
@@ -108,24 +104,24 @@ interface Make {
  * @example
  * const subscriptions = Topic.make("subscriptions", { value: Schema.Struct({ plan: Schema.String }) })
  */
-const make: Make = (
+const make = ((
   name: string,
-  options: TopicOptions & { readonly key?: Schema.Codec<any, string, never, never>; readonly value: Plain<any> }
-): Topic<any, any> => {
+  options: TopicOptions & { readonly key?: Schema.Codec<unknown, string, never, never>; readonly value: Plain<unknown> }
+) => {
   const json = jsonText(options.value)
   return topic(options, name, options.value, {
     ...(options.key === undefined ? stringKey : keyCodec(options.key)),
     encodeValue: (value) => utf8.encode(json.encode(value)),
     decodeValue: decoder("value", json.decode)
   })
-}
+}) as Make
 
 /** Declares a topic whose values are bytes as they are (an upload's parts): no codec, string keys. */
 const bytes = (name: string, options: TopicOptions = {}): Topic<string, Uint8Array> =>
   topic(options, name, Schema.Uint8Array, {
     ...stringKey,
     encodeValue: (value) => value,
-    decodeValue: (value) => value === null ? Result.fail(undecodable("value", "null")) : Result.succeed(value)
+    decodeValue: (value) => (value === null ? Result.fail(undecodable("value", "null")) : Result.succeed(value))
   })
 
 export const Topic = { make, bytes }

@@ -25,11 +25,16 @@ export type Routes<R> = Layer.Layer<never, any, R>
 /** Anything a topology is made of. */
 export type AnyNode = AnyActor | AnyProjection<any> | AnyKvStore<any> | Routes<any>
 
-type NodeR<N> = N extends Actor<any, any, any, any, infer R> ? R | Kafka
-  : N extends AnyProjection<infer R> ? R | Kafka
-  : N extends AnyKvStore<any> ? Kafka
-  : N extends Layer.Layer<never, any, infer R> ? R
-  : never
+type NodeR<N> =
+  N extends Actor<any, any, any, any, infer R>
+    ? R | Kafka
+    : N extends AnyProjection<infer R>
+      ? R | Kafka
+      : N extends AnyKvStore<any>
+        ? Kafka
+        : N extends Layer.Layer<never, any, infer R>
+          ? R
+          : never
 type NodeOut<N> = N extends AnyKvStore<infer Self> ? Self : never
 
 /** A system of actors, projections, stores and routes: a value. `R` is what it still needs. */
@@ -57,13 +62,13 @@ export const make = <const N extends ReadonlyArray<AnyNode>>(
 }
 
 /** Gives every node of the topology a service. */
-export const provide = <Out, LE, In>(layer: Layer.Layer<Out, LE, In>) =>
-<R>(self: Topology<R>): Topology<Exclude<R, Out> | In> =>
-  ({ ...self, resources: [...self.resources, layer] }) as never
+export const provide =
+  <Out, LE, In>(layer: Layer.Layer<Out, LE, In>) =>
+  <R>(self: Topology<R>): Topology<Exclude<R, Out> | In> =>
+    ({ ...self, resources: [...self.resources, layer] }) as never
 
 /** Routes are layers: they have no name of their own and belong to the `gateway`. */
 export const isRoutes = (node: AnyNode): node is Routes<any> => Layer.isLayer(node)
 
 export const nodeName = (node: AnyNode): string | undefined =>
   isRoutes(node) ? undefined : node.kind === "kv" ? node.key : node.name
-

@@ -8,15 +8,13 @@ import type { Topic } from "./topic.ts"
  * - `all`: a turn for each;
  * - `skip`: none; the next due time is in the future.
  */
-export type When =
-  & (
-    | { readonly at: DateTime.DateTime }
-    | { readonly after: Duration.Input }
-    | { readonly every: Duration.Input; readonly from?: DateTime.DateTime }
-    | { readonly months: number; readonly from: DateTime.DateTime; readonly timezone?: string }
-    | { readonly cron: Cron.Cron | string; readonly timezone?: string }
-  )
-  & { readonly missed?: "once" | "all" | "skip" }
+export type When = (
+  | { readonly at: DateTime.DateTime }
+  | { readonly after: Duration.Input }
+  | { readonly every: Duration.Input; readonly from?: DateTime.DateTime }
+  | { readonly months: number; readonly from: DateTime.DateTime; readonly timezone?: string }
+  | { readonly cron: Cron.Cron | string; readonly timezone?: string }
+) & { readonly missed?: "once" | "all" | "skip" }
 
 /**
  * What a handler may do to the log. Nothing here is performed: all of it is collected and settled together with the

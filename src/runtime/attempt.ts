@@ -41,9 +41,7 @@ export interface Outcome {
 const settled: Ending = { _tag: "Settled" }
 
 /** Runs the handler once and applies the actor's decision where it fails. Never fails; an interruption is not caught. */
-export const attempt = Effect.fnUntraced(function*(
-  self: Attempt
-): Effect.fn.Return<Outcome, never, unknown> {
+export const attempt = Effect.fnUntraced(function* (self: Attempt): Effect.fn.Return<Outcome, never, unknown> {
   const turn = new CollectingTurn(self)
   const exit = yield* Effect.exit(Effect.suspend(() => Effect.map(self.handler(self.state, turn), encoded(self))))
   return Exit.isSuccess(exit) ? outcome(exit.value, turn, settled) : yield* failed(self, exit.cause)
@@ -56,7 +54,7 @@ export const giveUp: AnyDecision = { then: "dead-letter" }
  * What becomes of an attempt that failed with this cause: by the actor's decision for a typed error, else (a defect, a time-out)
  * by `defectRetry` and then a dead letter. `decided` overrules both.
  */
-export const failed = Effect.fnUntraced(function*(
+export const failed = Effect.fnUntraced(function* (
   self: Attempt,
   cause: Cause.Cause<unknown>,
   decided?: AnyDecision
@@ -94,7 +92,9 @@ const endings = { "dead-letter": "DeadLetter", hold: "Hold", ignore: "Ignored", 
 
 type Encoded = Pick<Outcome, "state" | "bytes">
 
-const encoded = (self: Attempt) => (state: unknown): Encoded => ({ state, bytes: self.encode(state) })
+const encoded =
+  (self: Attempt) =>
+  (state: unknown): Encoded => ({ state, bytes: self.encode(state) })
 
 const outcome = (next: Encoded, turn: CollectingTurn, ending: Ending): Outcome => ({
   state: next.state,
@@ -106,7 +106,7 @@ const outcome = (next: Encoded, turn: CollectingTurn, ending: Ending): Outcome =
 })
 
 /** A turn of its own about a failure. If it fails itself, the failure stands without it. */
-const tell = Effect.fnUntraced(function*(
+const tell = Effect.fnUntraced(function* (
   self: Attempt,
   turn: CollectingTurn,
   state: unknown,
@@ -142,5 +142,5 @@ const describe = (error: unknown): string =>
   Predicate.hasProperty(error, "_tag")
     ? `${String(error._tag)}${error instanceof Error && error.message !== "" ? `: ${error.message}` : ""}`
     : error instanceof Error
-    ? `${error.name}: ${error.message}`
-    : String(error)
+      ? `${error.name}: ${error.message}`
+      : String(error)

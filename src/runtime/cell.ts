@@ -89,13 +89,23 @@ export class Cell {
 
   /** Nothing under way and nothing unsettled: decoded state can go. */
   get idle(): boolean {
-    return this.running === undefined && this.unsettled === 0 && this.mailbox.length === 0 && this.parked.length === 0 &&
-      this.due.length === 0 && this.timedOut === undefined
+    return (
+      this.running === undefined &&
+      this.unsettled === 0 &&
+      this.mailbox.length === 0 &&
+      this.parked.length === 0 &&
+      this.due.length === 0 &&
+      this.timedOut === undefined
+    )
   }
 
   /** Nothing at all: the cell itself can go. */
   get empty(): boolean {
-    return this.idle && this.bytes === undefined && this.wait === undefined &&
+    return (
+      this.idle &&
+      this.bytes === undefined &&
+      this.wait === undefined &&
       (this.timers === undefined || this.timers.size === 0)
+    )
   }
 }

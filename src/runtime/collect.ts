@@ -73,9 +73,11 @@ export class CollectingTurn implements Turn<unknown, string> {
   }
 
   report(channel: string | undefined, event: StatusEvent): Effect.Effect<void> {
-    return channel === undefined ? Effect.void : Effect.sync(() => {
-      this.reported.push({ channel, event })
-    })
+    return channel === undefined
+      ? Effect.void
+      : Effect.sync(() => {
+          this.reported.push({ channel, event })
+        })
   }
 
   set(name: string, when: When): Effect.Effect<void> {
@@ -129,5 +131,8 @@ export const statusRecords = (
     timestamp: about.now
   }
   const latest = utf8.encode(statusLatestKey(channel, event.kind, id))
-  return [{ ...common, topic: statusTopic.name, key }, { ...common, topic: statusLatestTopic.name, key: latest }]
+  return [
+    { ...common, topic: statusTopic.name, key },
+    { ...common, topic: statusLatestTopic.name, key: latest }
+  ]
 }

@@ -9,7 +9,10 @@ const margin = 65_536
 const defaultLimit = 1_048_588
 
 /** An actor's changelog and dead letters: as many partitions as its inbox, and room for its largest record. */
-export const ownTopics = (actor: string, inbox: TopicSpec): { readonly changelog: TopicSpec; readonly deadLetters: TopicSpec } => {
+export const ownTopics = (
+  actor: string,
+  inbox: TopicSpec
+): { readonly changelog: TopicSpec; readonly deadLetters: TopicSpec } => {
   const shape = { partitions: inbox.partitions, maxMessageBytes: (inbox.maxMessageBytes ?? defaultLimit) + margin }
   return {
     changelog: { ...shape, name: `${actor}.state`, cleanup: "compact" },
@@ -32,16 +35,17 @@ export interface DeadRecord {
 export const deadLetterRecord = (dead: DeadRecord): ProducerRecord => {
   const { letter } = dead
   const header = (name: string, value: string): Header => [name, utf8.encode(value)]
-  const source = "timer" in letter.source
-    ? [
-      header("sixfold-source-timer", letter.source.timer),
-      header("sixfold-due", DateTime.formatIso(letter.source.due))
-    ]
-    : [
-      header("sixfold-source-topic", letter.source.topic),
-      header("sixfold-source-partition", String(letter.source.partition)),
-      header("sixfold-source-offset", String(letter.source.offset))
-    ]
+  const source =
+    "timer" in letter.source
+      ? [
+          header("sixfold-source-timer", letter.source.timer),
+          header("sixfold-due", DateTime.formatIso(letter.source.due))
+        ]
+      : [
+          header("sixfold-source-topic", letter.source.topic),
+          header("sixfold-source-partition", String(letter.source.partition)),
+          header("sixfold-source-offset", String(letter.source.offset))
+        ]
   return {
     topic: dead.topic,
     partition: dead.partition,

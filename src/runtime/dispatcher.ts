@@ -1,4 +1,4 @@
-import { Effect, FiberSet } from "effect"
+import { Cause, Effect, Exit, FiberSet } from "effect"
 import type { Fiber, Scope } from "effect"
 import type { Cell } from "./cell.ts"
 import type { Partition } from "./partition.ts"
@@ -13,14 +13,20 @@ export interface Dispatcher {
   readonly active: () => number
 }
 
-/** What a worker does for one key: one task of it. Must not fail; where it is interrupted, `interrupted` is told of the key. */
 export interface Work<R> {
-  readonly turn: (partition: Partition, cell: Cell, fiber: () => Fiber.Fiber<unknown, unknown>) => Effect.Effect<void, never, R>
+  /** One task of one key. It never fails but by a defect of the machinery. */
+  readonly turn: (
+    partition: Partition,
+    cell: Cell,
+    worker: Fiber.Fiber<unknown, unknown>
+  ) => Effect.Effect<void, never, R>
+  /** The worker was interrupted in the middle of this key's task. */
   readonly interrupted: (partition: Partition, cell: Cell) => void
+  readonly crashed: (cause: Cause.Cause<unknown>) => void
 }
 
 /** A worker lives while there is something ready; at most `workers` at a time. A key is with one worker at a time. */
-export const make = Effect.fnUntraced(function*<R>(
+export const make = Effect.fnUntraced(function* <R>(
   workers: number,
   work: Work<R>
 ): Effect.fn.Return<Dispatcher, never, R | Scope.Scope> {
@@ -43,16 +49,20 @@ export const make = Effect.fnUntraced(function*<R>(
   const start = () => {
     active++
     let current: readonly [Partition, Cell] | undefined
-    const worker = Effect.gen(function*() {
-      for (current = take(); current !== undefined; current = take()) {
-        current[1].ready = false
-        yield* work.turn(current[0], current[1], () => fiber)
-      }
-    })
-    const fiber: Fiber.Fiber<unknown, unknown> = run(worker)
-    fiber.addObserver(() => {
+    const worker = Effect.withFiber<void, never, R>((fiber) =>
+      Effect.gen(function* () {
+        // Whoever wakes a key is in the middle of something: begin after it.
+        yield* Effect.yieldNow
+        for (current = take(); current !== undefined; current = take()) {
+          current[1].ready = false
+          yield* work.turn(current[0], current[1], fiber)
+        }
+      })
+    )
+    run(worker).addObserver((exit) => {
       active--
-      // Interrupted in the middle: the key's partition is over, or its handler ran out of time.
+      if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) return work.crashed(exit.cause)
+      // Interrupted: the key's partition is over, or its handler ran out of time.
       if (current !== undefined) work.interrupted(...current)
       if (head < ready.length && active < workers) start()
     })

@@ -33,3 +33,17 @@ export class RecordTooLarge extends Schema.TaggedError<RecordTooLarge>()("Record
     return `a record of ${this.bytes} bytes for ${this.topic}, whose limit is ${this.limit}`
   }
 }
+
+/** A handler ran longer than the actor's time-out. */
+export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", { after: Schema.String }) {
+  override get message(): string {
+    return `the handler ran for more than ${this.after}`
+  }
+}
+
+/** The broker refused what this turn wrote, by itself. */
+export class RecordRefused extends Schema.TaggedError<RecordRefused>()("RecordRefused", {}) {
+  override get message(): string {
+    return "the broker refused a record of this turn (too large, or invalid)"
+  }
+}

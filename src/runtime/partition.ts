@@ -3,18 +3,21 @@ import type { ActorDefinition } from "../actor/actor.ts"
 import type { Batch, KafkaRecord, ProducerRecord, TopicPartition } from "../kafka/records.ts"
 import { partitionFor } from "../kafka/partitioner.ts"
 import * as Entry from "../store/entry.ts"
-import type { DueHeap } from "../store/heap.ts"
 import { firing } from "../store/recurrence.ts"
 import type { Outcome } from "./attempt.ts"
 import { Cell, passive } from "./cell.ts"
-import type { Message, Task } from "./cell.ts"
+import type { Message, Running, Task } from "./cell.ts"
 import { statusRecords } from "./collect.ts"
+import type { Emitted } from "./collect.ts"
 import { deadLetterRecord } from "./deadLetter.ts"
 import { Window } from "./window.ts"
 
 /** A finished turn: what settling it writes. Those of one key settle in order. */
 export interface Finished {
   readonly cell: Cell
+  /** The idempotency key of its message or timer; none where no handler ran. */
+  readonly id?: string
+  readonly emitted?: ReadonlyArray<Emitted>
   /** The inbox offset it consumes from the window; -1 where it consumes none (a timer, an unparked message). */
   readonly offset: number
   readonly outputs: ReadonlyArray<ProducerRecord>
@@ -34,11 +37,14 @@ export interface DueItem {
 export interface Surroundings {
   readonly definition: ActorDefinition
   readonly deadLetters: string
-  readonly heap: DueHeap<DueItem>
-  /** The key has something to do. */
+  /** The key will have something to do, at a time. */
+  readonly expect: (item: DueItem) => void
+  /** The key has something to do now. */
   readonly wake: (partition: Partition, cell: Cell) => void
   /** Most messages admitted and not settled. */
   readonly capacity: number
+  /** Most bytes of them. */
+  readonly capacityBytes: number
   /** How long a started message may hold the prefix, in milliseconds. */
   readonly holdLimit: number
 }
@@ -72,6 +78,10 @@ export class Partition implements TopicPartition {
   readonly window = new Window<Message>()
   readonly running = new Set<Cell>()
   phase: "restoring" | "active" | "draining" | "over" = "restoring"
+  /** Its reading is held back: the window is full. */
+  paused = false
+  /** Called once when nothing runs any more. */
+  onQuiet: (() => void) | undefined
   position: Entry.Position
   /** The offset after the last one polled, and the end the broker told of. */
   readOffset = 0
@@ -94,7 +104,12 @@ export class Partition implements TopicPartition {
   }
 
   get full(): boolean {
-    return this.window.size >= this.around.capacity
+    return this.window.size >= this.around.capacity || this.window.bytes >= this.around.capacityBytes
+  }
+
+  /** Room again for half a window. */
+  get roomy(): boolean {
+    return this.window.size * 2 <= this.around.capacity && this.window.bytes * 2 <= this.around.capacityBytes
   }
 
   // ------------------------------------------------------------------ restoring
@@ -192,13 +207,15 @@ export class Partition implements TopicPartition {
     this.finish({
       cell: message.cell,
       offset,
-      outputs: [deadLetterRecord({
-        ...record,
-        topic: this.around.deadLetters,
-        partition: this.partition,
-        letter,
-        failedAt: timestamp
-      })],
+      outputs: [
+        deadLetterRecord({
+          ...record,
+          topic: this.around.deadLetters,
+          partition: this.partition,
+          letter,
+          failedAt: timestamp
+        })
+      ],
       entries: []
     })
   }
@@ -253,6 +270,27 @@ export class Partition implements TopicPartition {
     return cell.wait === undefined || (cell.wait.until !== undefined && cell.wait.until <= now)
   }
 
+  /** A handler of the key has begun. */
+  started(cell: Cell, running: Running): void {
+    cell.running = running
+    this.running.add(cell)
+  }
+
+  /** It has ended, one way or the other. */
+  stopped(cell: Cell): void {
+    cell.running = undefined
+    this.running.delete(cell)
+    if (this.running.size > 0 || this.onQuiet === undefined) return
+    this.onQuiet()
+    this.onQuiet = undefined
+  }
+
+  /** Ownership is over: nothing of it is settled any more, and its handlers are interrupted. */
+  end(): void {
+    this.phase = "over"
+    for (const cell of this.running) cell.running!.fiber.interruptUnsafe()
+  }
+
   // ------------------------------------------------------------------ finishing
 
   /** Takes the outcome of a task: the key's memory changes now, the log when it settles. */
@@ -284,18 +322,12 @@ export class Partition implements TopicPartition {
         this.expect(cell, change.timer.due, name)
       }
     }
-    this.finish({ cell, offset, outputs, entries })
+    this.finish({ cell, id: this.idempotencyKey(cell, task), emitted: outcome.emitted, offset, outputs, entries })
     // What waits behind a message that has just been parked is parked behind it, as turns of its own.
     if (cell.parked.length > 0) this.parkMailbox(cell)
   }
 
-  private completeMessage(
-    cell: Cell,
-    task: Task & { _tag: "Message" },
-    outcome: Outcome,
-    weight: number,
-    now: number
-  ) {
+  private completeMessage(cell: Cell, task: Task & { _tag: "Message" }, outcome: Outcome, weight: number, now: number) {
     const entries: Array<readonly [Uint8Array, Uint8Array | null]> = []
     const { message } = task
     const { ending } = outcome
@@ -460,7 +492,7 @@ export class Partition implements TopicPartition {
   }
 
   private expect(cell: Cell, due: number, timer?: string): void {
-    this.around.heap.push({ due, partition: this, cell, ...(timer === undefined ? {} : { timer }) })
+    this.around.expect({ due, partition: this, cell, ...(timer === undefined ? {} : { timer }) })
   }
 
   private cell(key: string): Cell {

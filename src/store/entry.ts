@@ -46,11 +46,11 @@ export const parkedKey = (key: string, offset: number) => {
 
 /** A recurrence as stored: plain numbers (milliseconds since the epoch) and strings. */
 export const StoredWhen = Schema.Struct({
-  at: Schema.optionalKey(Schema.Number),
-  every: Schema.optionalKey(Schema.Number),
-  months: Schema.optionalKey(Schema.Number),
+  at: Schema.optionalKey(Schema.Finite),
+  every: Schema.optionalKey(Schema.Finite),
+  months: Schema.optionalKey(Schema.Finite),
   cron: Schema.optionalKey(Schema.String),
-  from: Schema.optionalKey(Schema.Number),
+  from: Schema.optionalKey(Schema.Finite),
   timezone: Schema.optionalKey(Schema.String),
   missed: Schema.optionalKey(Schema.Literals(["all", "skip"]))
 })
@@ -58,28 +58,28 @@ export type StoredWhen = typeof StoredWhen.Type
 
 /** A durable timer. `due` names it (its idempotency key); `retryAt` is when a failed attempt is tried again. */
 export const Timer = Schema.Struct({
-  due: Schema.Number,
+  due: Schema.Finite,
   when: StoredWhen,
-  attempt: Schema.Number,
-  retryAt: Schema.optionalKey(Schema.Number)
+  attempt: Schema.Finite,
+  retryAt: Schema.optionalKey(Schema.Finite)
 })
 export type Timer = typeof Timer.Type
 
 /** Why a key's first parked message waits: for a time, or (held) for an operator. */
 export const Wait = Schema.Struct({
-  attempt: Schema.Number,
+  attempt: Schema.Finite,
   cause: Schema.String,
-  since: Schema.Number,
-  until: Schema.optionalKey(Schema.Number)
+  since: Schema.Finite,
+  until: Schema.optionalKey(Schema.Finite)
 })
 export type Wait = typeof Wait.Type
 
 /** How far a partition is settled; the offsets topic says the same unless it expired or was reset by hand. */
-export const Position = Schema.Struct({ topicId: Schema.String, next: Schema.Number, settle: Schema.Number })
+export const Position = Schema.Struct({ topicId: Schema.String, next: Schema.Finite, settle: Schema.Finite })
 export type Position = typeof Position.Type
 
 const ParkedHead = Schema.Struct({
-  timestamp: Schema.Number,
+  timestamp: Schema.Finite,
   tombstone: Schema.Boolean,
   headers: Schema.Array(Schema.Tuple([Schema.String, Schema.Uint8ArrayFromBase64]))
 })

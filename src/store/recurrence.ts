@@ -11,7 +11,7 @@ const toStored = (when: When, now: number): StoredWhen => {
   if ("after" in when) return { at: now + Duration.toMillis(when.after) }
   if ("every" in when) {
     const every = Duration.toMillis(when.every)
-    if (!(every >= 1) || every === Infinity) throw new RangeError(`every: ${String(when.every)} is not a period`)
+    if (!(every >= 1) || every === Infinity) throw new RangeError(`every: ${every} ms is not a period`)
     return { every, from: when.from === undefined ? now + every : DateTime.toEpochMillis(when.from) }
   }
   if ("months" in when) {
@@ -22,9 +22,7 @@ const toStored = (when: When, now: number): StoredWhen => {
 }
 
 const inMonths = (from: number, months: number, timezone: string): number =>
-  DateTime.toEpochMillis(
-    DateTime.add(DateTime.makeZonedUnsafe(from, { timeZone: timezone }), { months })
-  )
+  DateTime.toEpochMillis(DateTime.add(DateTime.makeZonedUnsafe(from, { timeZone: timezone }), { months }))
 
 /** The first due time at or after `time`; none after a one-shot. Months count from `from`, so the 31st comes back after February. */
 const dueFrom = (when: StoredWhen, time: number): number | undefined => {

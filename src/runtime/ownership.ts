@@ -1,0 +1,164 @@
+import { Effect, FiberMap } from "effect"
+import type { Duration, Scope } from "effect"
+import type { KafkaError } from "../kafka/errors.ts"
+import type { Assignment, Kafka, Member, Reader, RebalanceListener } from "../kafka/kafka.ts"
+import type { TopicPartition } from "../kafka/records.ts"
+import type { ReplicaError } from "./errors.ts"
+import type { Partition } from "./partition.ts"
+import { restore } from "./restore.ts"
+import type { Settler } from "./settler.ts"
+
+/** What ownership needs of its replica. */
+export interface Surroundings {
+  readonly actor: string
+  readonly inbox: string
+  readonly changelog: string
+  readonly kafka: Kafka["Service"]
+  readonly member: Effect.Effect<Member>
+  readonly reader: Reader
+  readonly settler: Effect.Effect<Settler>
+  readonly create: (at: TopicPartition, topicId: string) => Partition
+  /** For a rebalance: how long started handlers may go on. */
+  readonly patience: Duration.Duration
+  readonly failed: (error: KafkaError | ReplicaError) => Effect.Effect<void>
+}
+
+/** Which partitions a replica owns. */
+export interface Ownership {
+  readonly listener: RebalanceListener
+  readonly partitions: ReadonlyMap<number, Partition>
+  /** Partitions being restored. */
+  readonly restoring: () => number
+  /** There has been an assignment. */
+  readonly assigned: () => boolean
+  /** Drops all memory and restores what is owned: after an unclear commit. */
+  readonly rebuild: Effect.Effect<void>
+  /** The same for one partition. */
+  readonly retake: (partition: Partition) => Effect.Effect<void>
+  /** Finishes what is started, settles it, and gives everything up. */
+  readonly drain: (patience: Duration.Duration) => Effect.Effect<void>
+  /** Gives everything up as it is. */
+  readonly abandon: Effect.Effect<void>
+}
+
+/**
+ * Takes and gives up partitions as the group decides. Before a join: the gate closes, the open settle ends, revoked partitions
+ * finish what they started, settle it, and are dropped; only then the join goes. After the sync the gate opens and new partitions
+ * are restored, each becoming active by itself.
+ */
+export const make = Effect.fnUntraced(function* (
+  around: Surroundings
+): Effect.fn.Return<Ownership, never, Scope.Scope> {
+  const owned = new Map<number, Partition>()
+  const takes = yield* FiberMap.make<number>()
+  let [taking, isAssigned] = [0, false]
+  let topicId = ""
+
+  const at = (partition: number): TopicPartition => ({ topic: around.inbox, partition })
+
+  const take = Effect.fnUntraced(function* (number: number, partition: Partition) {
+    const next = yield* restore(around.kafka, yield* around.member, partition, {
+      actor: around.actor,
+      changelog: around.changelog,
+      topicId
+    })
+    partition.activate(next, topicId)
+    yield* around.reader.seek(at(number), next)
+  })
+
+  const startTaking = (number: number) => {
+    taking++
+    const partition = around.create(at(number), topicId)
+    owned.set(number, partition)
+    return FiberMap.run(
+      takes,
+      number,
+      take(number, partition).pipe(
+        Effect.catch(around.failed),
+        Effect.ensuring(
+          Effect.sync(() => {
+            taking--
+          })
+        )
+      )
+    )
+  }
+
+  const drop = Effect.fnUntraced(function* (number: number) {
+    yield* FiberMap.remove(takes, number)
+    yield* around.reader.stop(at(number))
+    owned.get(number)?.end()
+    owned.delete(number)
+  })
+
+  /** Lets started handlers finish, then settles; what is not settled in time is dropped. */
+  const finish = Effect.fnUntraced(function* (partitions: ReadonlyArray<Partition>, patience: Duration.Duration) {
+    for (const partition of partitions) {
+      if (partition.phase !== "active") continue
+      partition.phase = "draining"
+      yield* around.reader.stop(partition)
+    }
+    yield* Effect.forEach(partitions, quiet, { concurrency: "unbounded" }).pipe(Effect.timeoutOption(patience))
+    const { now } = yield* around.settler
+    yield* Effect.timeoutOption(now, patience).pipe(
+      Effect.catch((error) => Effect.logWarning("What was finished last is not settled", error))
+    )
+  })
+
+  const giveUp = Effect.fnUntraced(function* (numbers: ReadonlyArray<number>, patience: Duration.Duration) {
+    const settler = yield* around.settler
+    const revoked = numbers.flatMap((number) => owned.get(number) ?? [])
+    yield* settler.pause(
+      Effect.gen(function* () {
+        if (revoked.length > 0) yield* finish(revoked, patience)
+        yield* Effect.forEach(numbers, drop)
+      })
+    )
+  })
+
+  const assigned = Effect.fnUntraced(function* ({ added, owned: all }: Assignment) {
+    isAssigned = true
+    if (added.length > 0) {
+      const [topic] = yield* around.kafka.topics.describe([around.inbox])
+      if (topic !== undefined) topicId = topic.id
+    }
+    // A partition that came back without having been given up: whatever is in memory may be old.
+    for (const { partition } of added) {
+      yield* drop(partition)
+      yield* startTaking(partition)
+    }
+    for (const { partition } of all) if (!owned.has(partition)) yield* startTaking(partition)
+    yield* Effect.flatMap(around.settler, (settler) => settler.resume)
+  })
+
+  const retake = Effect.fnUntraced(function* (number: number) {
+    yield* drop(number)
+    yield* startTaking(number)
+  })
+
+  return {
+    partitions: owned,
+    restoring: () => taking,
+    assigned: () => isAssigned,
+    listener: {
+      beforeJoin: (revoked) =>
+        giveUp(
+          revoked.map(({ partition }) => partition),
+          around.patience
+        ),
+      assigned: (assignment) => assigned(assignment).pipe(Effect.catch(around.failed)),
+      lost: (partitions) => Effect.forEach(partitions, ({ partition }) => drop(partition), { discard: true })
+    },
+    rebuild: Effect.suspend(() => Effect.forEach([...owned.keys()], retake, { discard: true })),
+    retake: (partition) => retake(partition.partition),
+    drain: (patience) => Effect.suspend(() => giveUp([...owned.keys()], patience)),
+    abandon: Effect.suspend(() => Effect.forEach([...owned.keys()], drop, { discard: true }))
+  }
+})
+
+/** Waits until none of the partition's handlers runs. */
+const quiet = (partition: Partition): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    if (partition.running.size === 0) resume(Effect.void)
+    else partition.onQuiet = () => resume(Effect.void)
+  })

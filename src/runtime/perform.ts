@@ -1,0 +1,80 @@
+import { Cause, Context, Duration, Effect, Layer, Result } from "effect"
+import type { Scope } from "effect"
+import type { ActorDefinition } from "../actor/actor.ts"
+import { attempt, failed, giveUp } from "./attempt.ts"
+import type { Attempt, Outcome } from "./attempt.ts"
+import type { Cell, Task } from "./cell.ts"
+import type { StateCodec } from "./codec.ts"
+import { RecordRefused, TimedOut } from "./errors.ts"
+import type { Partition } from "./partition.ts"
+
+const utf8 = new TextEncoder()
+
+/** What a replica needs to know to run any task. */
+export interface Performance {
+  readonly definition: ActorDefinition
+  readonly codec: StateCodec
+  /** Idempotency keys of turns whose records the broker refused. */
+  readonly refused: ReadonlySet<string>
+}
+
+/** Runs one task of a key: decodes, calls the handler, applies the actor's decisions. Never fails. */
+export const perform = (
+  { codec, definition, refused }: Performance,
+  partition: Partition,
+  cell: Cell,
+  task: Task,
+  timedOut: boolean
+): Effect.Effect<Outcome, never, unknown> =>
+  Effect.suspend(() => {
+    const now = cell.running!.since
+    const state = Result.try(() => codec.stateOf(cell))
+    if (Result.isFailure(state)) return Effect.succeed(unreadable(cell, state.failure))
+    const id = partition.idempotencyKey(cell, task)
+    const self = (handler: Attempt["handler"]): Attempt => ({
+      definition,
+      key: Result.getOrThrow(definition.inbox.codec.decodeKey(utf8.encode(cell.key))),
+      attempt: task.attempt,
+      idempotencyKey: id,
+      now,
+      headers: task._tag === "Message" ? task.message.headers.filter(([name]) => name === "traceparent") : [],
+      state: state.success,
+      source: partition.sourceOf(task),
+      handler,
+      encode: codec.encode
+    })
+    const nothing = self(Effect.succeed)
+    if (timedOut)
+      return failed(
+        nothing,
+        Cause.die(new TimedOut({ after: Duration.format(Duration.fromInputUnsafe(definition.timeout)) }))
+      )
+    if (refused.has(id)) return failed(nothing, Cause.fail(new RecordRefused()), giveUp)
+    if (task._tag === "Timer") return attempt(self(definition.handlers.timer![task.name]!))
+    const message = definition.inbox.codec.decodeValue(task.message.value)
+    if (Result.isFailure(message)) return failed(nothing, Cause.fail(message.failure), giveUp)
+    return attempt(self((state, turn) => definition.handlers.message(state, message.success, turn)))
+  })
+
+/** State that this program cannot read waits for an operator or a newer program: neither lost nor overwritten. */
+const unreadable = (cell: Cell, cause: unknown): Outcome => ({
+  state: cell.state,
+  bytes: cell.bytes ?? null,
+  emitted: [],
+  reported: [],
+  timers: undefined,
+  ending: { _tag: "Hold", cause: `the state cannot be decoded: ${String(cause)}` }
+})
+
+/** Builds the actor's own resources, the last provided first, each over those after it. */
+export const resources = Effect.fnUntraced(function* (
+  definition: ActorDefinition
+): Effect.fn.Return<Context.Context<never>, unknown, Scope.Scope> {
+  const scope = yield* Effect.scope
+  let context = yield* Effect.context<never>()
+  for (const layer of definition.resources.toReversed()) {
+    const built = yield* Effect.provideContext(Layer.buildWithScope(layer, scope), context)
+    context = Context.merge(context, built)
+  }
+  return context
+})

@@ -1,0 +1,163 @@
+import { Clock, Duration, Effect, Exit, Latch, Option, Result, Scope, Semaphore } from "effect"
+import type { KafkaError, TransactionError } from "../kafka/errors.ts"
+import type { Kafka, Member, Transactor } from "../kafka/kafka.ts"
+import { ReplicaError } from "./errors.ts"
+import type { Partition, SettleSet } from "./partition.ts"
+import { settle } from "./settle.ts"
+
+/** Inbox messages in one settle, and about how many bytes it writes. */
+const mostMessages = 5_000
+const mostBytes = 4 * 1_048_576
+/** Before a settle that the broker aborted is tried again. */
+const backoff = Duration.millis(100)
+
+/** What the settler needs of its replica. */
+export interface Surroundings {
+  readonly actor: string
+  readonly kafka: Kafka["Service"]
+  readonly transactionalId: string
+  readonly changelog: string
+  readonly member: Effect.Effect<Member>
+  readonly partitions: () => Iterable<Partition>
+  /** Creates what is emitted to for the first time. */
+  readonly ensure: (sets: ReadonlyArray<SettleSet>) => Effect.Effect<void, KafkaError>
+  readonly settled: (set: SettleSet) => Effect.Effect<void>
+  /** A message holds the prefix: look again at this time (milliseconds since the epoch). */
+  readonly lookAgain: (at: number) => void
+  /** The outcome of a commit is unclear: everything in memory may be wrong. The producer epoch is new already. */
+  readonly rebuild: Effect.Effect<void>
+  /** The broker will never take what this turn writes. */
+  readonly refused: (set: SettleSet, id: string) => Effect.Effect<void>
+}
+
+export interface Settler {
+  /** Something has finished. */
+  readonly signal: () => void
+  /** Commits what is finished, again and again: the next settle begins when the previous one has ended (group commit). */
+  readonly run: Effect.Effect<never, KafkaError | ReplicaError>
+  /** Closes the gate, waits for the open settle, and then runs `last`, which may settle once more by `now`. */
+  readonly pause: <A, E, R>(last: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** Opens the gate. */
+  readonly resume: Effect.Effect<void>
+  /** One settle, whatever the gate says. Only inside `pause`. */
+  readonly now: Effect.Effect<void, KafkaError | ReplicaError>
+}
+
+/** Owns the transactor: one open transaction at a time, a new producer epoch after every unclear one. */
+export const make = Effect.fnUntraced(function* (
+  around: Surroundings
+): Effect.fn.Return<Settler, KafkaError, Scope.Scope> {
+  const outer = yield* Effect.scope
+  const work = yield* Latch.make(false)
+  const gate = yield* Latch.make(false)
+  const one = yield* Semaphore.make(1)
+  let limit = mostMessages
+  let scope: Scope.Closeable | undefined
+  let transactor: Transactor
+
+  /** A new epoch fences the old one, and ends its open transaction on the broker first. */
+  const renew = Effect.gen(function* () {
+    if (scope !== undefined) yield* Scope.close(scope, Exit.void)
+    scope = yield* Scope.fork(outer)
+    transactor = yield* Scope.provide(around.kafka.transactor({ transactionalId: around.transactionalId }), scope)
+  })
+  yield* renew
+
+  const collect = (now: number): ReadonlyArray<SettleSet> => {
+    const sets: Array<SettleSet> = []
+    for (const partition of around.partitions()) {
+      if (partition.phase === "restoring" || partition.phase === "over") continue
+      const again = partition.parkHolders(now)
+      if (again !== undefined) around.lookAgain(again)
+      const set = partition.settleSet(limit, mostBytes)
+      if (set === undefined) continue
+      sets.push(set)
+      if (set.rest.length > 0 || limit === 1) work.openUnsafe()
+      if (limit === 1) break
+    }
+    return sets
+  }
+
+  const now: Settler["now"] = Effect.gen(function* () {
+    work.closeUnsafe()
+    const membership = yield* Effect.flatMap(around.member, (member) => member.membership)
+    if (Option.isNone(membership)) return
+    const time = yield* Clock.currentTimeMillis
+    const sets = collect(time)
+    if (sets.length === 0) return
+    yield* around.ensure(sets)
+    const result = yield* Effect.result(settle(transactor, membership.value, around.changelog, sets, time))
+    if (Result.isFailure(result)) return yield* recover(result.failure, sets, membership.value.generation)
+    limit = mostMessages
+    for (const set of sets) {
+      set.partition.settled(set)
+      yield* around.settled(set)
+    }
+  })
+
+  const recover = Effect.fnUntraced(function* (
+    error: TransactionError,
+    sets: ReadonlyArray<SettleSet>,
+    generation: number
+  ): Effect.fn.Return<void, KafkaError | ReplicaError> {
+    yield* Effect.logWarning("A settle did not commit").pipe(
+      Effect.annotateLogs({ actor: around.actor, outcome: error.outcome, error: error.message })
+    )
+    work.openUnsafe()
+    switch (error.outcome) {
+      case "aborted":
+        return yield* Effect.sleep(backoff)
+      case "refused":
+        return yield* bisect(sets)
+      case "stale": {
+        // The generation is over. If the next one is there already, go on; else its assignment opens the gate.
+        const current = yield* Effect.flatMap(around.member, (member) => member.membership)
+        if (Option.isNone(current) || current.value.generation === generation) gate.closeUnsafe()
+        return
+      }
+      case "unclear":
+        yield* renew
+        return yield* around.rebuild
+      case "fenced":
+        return yield* new ReplicaError({
+          reason: "InstanceFenced",
+          actor: around.actor,
+          message: `two processes share ${around.transactionalId}: give each its own --instance`
+        })
+    }
+  })
+
+  /** Halves the settle until one message is left; its largest turn is the one that is refused. */
+  const bisect = Effect.fnUntraced(function* (sets: ReadonlyArray<SettleSet>) {
+    if (limit > 1) {
+      limit = Math.max(1, Math.min(limit, Math.max(...sets.map(({ included }) => included.length))) >> 1)
+      return
+    }
+    limit = mostMessages
+    const set = sets[0]!
+    let [largest, id] = [-1, undefined as string | undefined]
+    for (const turn of set.included) {
+      for (const size of turn.outputs
+        .map(({ value }) => value?.length ?? 0)
+        .concat(turn.entries.map(([, value]) => value?.length ?? 0))) {
+        if (turn.id !== undefined && size > largest) [largest, id] = [size, turn.id]
+      }
+    }
+    if (id !== undefined) yield* around.refused(set, id)
+  })
+
+  return {
+    signal: () => {
+      work.openUnsafe()
+    },
+    run: Effect.forever(
+      work.await.pipe(
+        Effect.andThen(gate.await),
+        Effect.andThen(one.withPermit(Effect.suspend(() => (Latch.isOpen(gate) ? now : Effect.void))))
+      )
+    ),
+    pause: (last) => Effect.andThen(gate.close, one.withPermit(last)),
+    resume: Effect.asVoid(gate.open),
+    now
+  }
+})
