@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+// Runs the command line on the Node this package brings (24 or newer runs TypeScript as it is), whatever Node started
+// this file. Plain JavaScript on purpose: Node 18 and 20 must be able to read it.
+import { spawn } from "node:child_process"
+import { existsSync } from "node:fs"
+import { createRequire } from "node:module"
+import { constants } from "node:os"
+import { dirname, join } from "node:path"
+import process from "node:process"
+import { fileURLToPath } from "node:url"
+
+const entry = fileURLToPath(new URL("../topology/main.ts", import.meta.url))
+const major = (version) => Number(version.split(".")[0])
+
+/** The binary of the `node` package beside us, or nothing where its install was left out. */
+const pinned = () => {
+  try {
+    const manifest = createRequire(import.meta.url).resolve("node/package.json")
+    const name = process.platform === "win32" ? "node.exe" : "node"
+    const path = join(dirname(manifest), "bin", name)
+    return existsSync(path) ? path : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const runHere = () => {
+  process.argv[1] = entry
+  return import(entry)
+}
+
+const runIn = (binary) => {
+  const child = spawn(binary, [entry, ...process.argv.slice(2)], { stdio: "inherit" })
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2"]
+  for (const signal of signals) {
+    // A terminal sends SIGINT to the whole group: the child has it already, and two would skip the drain.
+    process.on(signal, () => (signal === "SIGINT" && process.stdin.isTTY ? undefined : child.kill(signal)))
+  }
+  child.on("error", (error) => {
+    process.stderr.write(`sixfold: cannot run ${binary}: ${error.message}\n`)
+    process.exit(1)
+  })
+  // The child's end is ours: its code, or the signal that killed it as a shell reports it.
+  child.on("exit", (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : (code ?? 1)))
+}
+
+if (major(process.versions.node) >= 24) await runHere()
+else {
+  const binary = pinned()
+  if (binary) runIn(binary)
+  else {
+    process.stderr.write(
+      `sixfold needs Node 24 or newer; this is ${process.version}, and the "node" package that brings one is not installed\n`
+    )
+    process.exit(1)
+  }
+}
