@@ -48,7 +48,7 @@ const separatorLine = (
   return found === null ? undefined : { delimiter: found[1] as Delimiter, end: from + found[0].length }
 }
 
-const looksLikeAddress = (field: string): boolean => /^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(field)
+const looksLikeAddress = (field: string): boolean => /^[\w.+-]+@[\w-]+\.[\w.-]+$/.test(field)
 
 const noEmailColumn = (header: ReadonlyArray<string>): NotCsv =>
   new NotCsv({
