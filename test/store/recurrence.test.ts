@@ -1,0 +1,77 @@
+import { assert, describe, it } from "@effect/vitest"
+import { DateTime, Schema } from "effect"
+import { firing, setTimer } from "../../src/store/recurrence.ts"
+import type { Timer } from "../../src/store/entry.ts"
+
+const at = (iso: string) => DateTime.toEpochMillis(DateTime.makeUnsafe(iso))
+const iso = (time: number) => DateTime.formatIso(DateTime.makeUnsafe(time))
+
+/** The due times of a timer that always fires exactly when it is due. */
+const dues = (timer: Timer, count: number): ReadonlyArray<string> => {
+  const times: Array<string> = []
+  for (let next: Timer | undefined = timer; next !== undefined && times.length < count;) {
+    times.push(iso(next.due))
+    next = firing(next, next.due).next
+  }
+  return times
+}
+
+describe("recurrences", () => {
+  it("keeps to the 31st where a month has one", () => {
+    const from = DateTime.makeUnsafe("2026-01-31T09:00:00Z")
+    const timer = setTimer({ months: 1, from, timezone: "Europe/Berlin" }, at("2026-01-31T09:00:00Z"))
+    assert.deepStrictEqual(dues(timer, 4), [
+      "2026-01-31T09:00:00.000Z",
+      "2026-02-28T09:00:00.000Z",
+      "2026-03-31T08:00:00.000Z", // the same hour in Berlin, by then in summer time
+      "2026-04-30T08:00:00.000Z"
+    ])
+  })
+
+  it("reads cron expressions in their time zone", () => {
+    const timer = setTimer({ cron: "0 3 1 * *", timezone: "Europe/Berlin" }, at("2026-02-10T00:00:00Z"))
+    assert.deepStrictEqual(dues(timer, 3), [
+      "2026-03-01T02:00:00.000Z",
+      "2026-04-01T01:00:00.000Z",
+      "2026-05-01T01:00:00.000Z"
+    ])
+  })
+
+  it("fires a one-shot timer once", () => {
+    const timer = setTimer({ after: "10 minutes" }, at("2026-01-01T00:00:00Z"))
+    assert.deepStrictEqual(dues(timer, 3), ["2026-01-01T00:10:00.000Z"])
+  })
+
+  it("refuses what has no due time", () => {
+    for (const when of [
+      { every: "0 millis" },
+      { cron: "whenever" },
+      { cron: "0 3 1 * *", timezone: "Mars/Olympus" },
+      { months: 0.5, from: DateTime.makeUnsafe(0) }
+    ] as const)
+      assert.throws(() => setTimer(when, 0), undefined, undefined, JSON.stringify(when))
+  })
+
+  const missed = Schema.Literals(["once", "all", "skip"])
+  const period = Schema.Int.check(Schema.isBetween({ minimum: 1_000, maximum: 100_000 }))
+  const late = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_000_000 }))
+
+  it.prop(
+    "after an outage: once for all of them, once for each, or not at all",
+    [missed, period, late],
+    ([policy, every, outage]) => {
+      let timer: Timer | undefined = setTimer({ every, missed: policy }, 0)
+      const now = timer.due + outage
+      const fired: Array<number> = []
+      while (timer !== undefined && timer.due <= now) {
+        const { fires, next } = firing(timer, now)
+        if (fires) fired.push(timer.due)
+        assert.isTrue(next !== undefined && next.due > timer.due, "time goes on")
+        timer = next
+      }
+      const passed = Math.floor(outage / every) + 1
+      assert.strictEqual(fired.length, policy === "all" ? passed : policy === "once" || passed === 1 ? 1 : 0)
+      assert.isTrue(timer !== undefined && (timer.due - every) % every === 0, "the grid is kept")
+    }
+  )
+})
