@@ -2,10 +2,10 @@ import type { Effect, Scope } from "effect"
 
 export type State = "starting" | "restoring" | "running" | "waiting" | "draining" | "failed" | "stopped"
 
-/** What holds a partition back: the key (or transaction), since when (milliseconds since the epoch), and why. */
+/** What holds a partition back: the key (or transaction), since when (ISO 8601), and why. */
 export interface Held {
   readonly key: string
-  readonly since: number
+  readonly since: string
   readonly cause: string
 }
 

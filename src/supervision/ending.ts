@@ -21,8 +21,8 @@ const endingOf = (error: unknown): Ending => {
   const reason = Predicate.hasProperty(error, "reason")
     ? error.reason
     : Predicate.hasProperty(error, "outcome")
-    ? error.outcome
-    : ""
+      ? error.outcome
+      : ""
   return endings[`${String(error._tag)}/${String(reason)}`] ?? "crash"
 }
 

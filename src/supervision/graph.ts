@@ -59,22 +59,26 @@ const reachable = (nodes: ReadonlyArray<Declared>, from: Declared): ReadonlySet<
  */
 const dependencies = (nodes: ReadonlyArray<Declared>): ReadonlyMap<Declared, ReadonlyArray<Declared>> => {
   const stores = nodes.filter(({ kind }) => kind === "kv")
-  return new Map(nodes.map((node, index) => {
-    if (node.kind === "kv") return [node, []]
-    if (node.kind === "routes") return [node, nodes.filter((other) => other !== node)]
-    const downstream = consumers(nodes, node).filter((consumer) =>
-      consumer.kind !== "routes" && consumer.kind !== "kv" &&
-      (nodes.indexOf(consumer) > index || !reachable(nodes, consumer).has(node))
-    )
-    return [node, [...stores, ...downstream]]
-  }))
+  return new Map(
+    nodes.map((node, index) => {
+      if (node.kind === "kv") return [node, []]
+      if (node.kind === "routes") return [node, nodes.filter((other) => other !== node)]
+      const downstream = consumers(nodes, node).filter(
+        (consumer) =>
+          consumer.kind !== "routes" &&
+          consumer.kind !== "kv" &&
+          (nodes.indexOf(consumer) > index || !reachable(nodes, consumer).has(node))
+      )
+      return [node, [...stores, ...downstream]]
+    })
+  )
 }
 
 /** Every node of the topology, in the order of declaration; the gateway comes first. */
 export const describe = (topology: AnyTopology): ReadonlyArray<NodeDescription> => {
   const nodes: ReadonlyArray<Declared> = [
     { name: gateway, kind: "routes", inbox: ["status"], emits: [] },
-    ...topology.nodes.flatMap((node) => isRoutes(node) ? [] : [declared(node)])
+    ...topology.nodes.flatMap((node) => (isRoutes(node) ? [] : [declared(node)]))
   ]
   const dependsOn = dependencies(nodes)
   const starts = new Map<Declared, number>()

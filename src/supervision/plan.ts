@@ -26,9 +26,12 @@ export interface PlannedNode extends NodeDescription {
 /** More would only idle: a replica without a partition has nothing to do. */
 export const maxReplicas = 64
 
-const problem = (nodes: ReadonlyArray<NodeDescription>, { actors, scale = {} }: Selection): TopologyError | undefined => {
+const problem = (
+  nodes: ReadonlyArray<NodeDescription>,
+  { actors, scale = {} }: Selection
+): TopologyError | undefined => {
   const known = nodes.map(({ name }) => name)
-  const unknown = [...actors ?? [], ...Object.keys(scale)].find((name) => !known.includes(name))
+  const unknown = [...(actors ?? []), ...Object.keys(scale)].find((name) => !known.includes(name))
   if (unknown !== undefined) {
     const guess = nearest(unknown, known)
     const hint = guess === undefined ? "" : `; did you mean ${guess}?`
@@ -40,12 +43,14 @@ const problem = (nodes: ReadonlyArray<NodeDescription>, { actors, scale = {} }: 
   for (const [name, replicas] of Object.entries(scale)) {
     const { kind } = nodes.find((node) => node.name === name)!
     const most = kind === "keyed" || kind === "projection" ? maxReplicas : 1
-    const bad = !Number.isInteger(replicas) || replicas < 0 || replicas > most
-      ? `it takes 0 to ${most} replicas`
-      : replicas > 0 && actors !== undefined && !actors.includes(name)
-      ? "it is not among the actors to start"
-      : undefined
-    if (bad !== undefined) return new TopologyError({ reason: "BadScale", message: `cannot scale ${name} to ${replicas}: ${bad}` })
+    const bad =
+      !Number.isInteger(replicas) || replicas < 0 || replicas > most
+        ? `it takes 0 to ${most} replicas`
+        : replicas > 0 && actors !== undefined && !actors.includes(name)
+          ? "it is not among the actors to start"
+          : undefined
+    if (bad !== undefined)
+      return new TopologyError({ reason: "BadScale", message: `cannot scale ${name} to ${replicas}: ${bad}` })
   }
   return undefined
 }
@@ -59,10 +64,12 @@ export const plan = (
   const error = problem(nodes, selection)
   if (error !== undefined) return Result.fail(error)
   const chosen = (name: string) => selection.actors === undefined || selection.actors.includes(name)
-  return Result.succeed(nodes.map((node) => ({
-    ...node,
-    replicas: chosen(node.name) ? selection.scale?.[node.name] ?? 1 : 0
-  })))
+  return Result.succeed(
+    nodes.map((node) => ({
+      ...node,
+      replicas: chosen(node.name) ? (selection.scale?.[node.name] ?? 1) : 0
+    }))
+  )
 }
 
 /** The planned nodes that start together, first ones first. */

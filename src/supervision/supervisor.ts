@@ -54,7 +54,7 @@ const statusOf = ({ child: { actor, kind, replica }, probe, restarts, state }: E
     actor,
     kind,
     replica,
-    state: state === "running" ? shown?.state ?? "starting" : state,
+    state: state === "running" ? (shown?.state ?? "starting") : state,
     partitions: shown?.partitions ?? [],
     restarts
   }
@@ -67,29 +67,30 @@ const runOnce = (entry: Entry) =>
     const run = entry.run((probe) => {
       entry.probe = probe
     })
-    return Effect.raceFirst(
-      Effect.exit(run),
-      Effect.as(Deferred.await(entry.again), startAnew)
+    return Effect.raceFirst(Effect.exit(run), Effect.as(Deferred.await(entry.again), startAnew))
+  }).pipe(
+    Effect.ensuring(
+      Effect.sync(() => {
+        entry.probe = undefined
+      })
     )
-  }).pipe(Effect.ensuring(Effect.sync(() => {
-    entry.probe = undefined
-  })))
+  )
 
 /** No ending is silent: the log names the replica and the cause. */
 const report = (entry: Entry, level: "Warn" | "Error", message: string, exit: Exit.Exit<unknown, unknown>) =>
-  Effect.annotateLogs(
-    Effect.logWithLevel(level)(message, Exit.isFailure(exit) ? exit.cause : "it ended by itself"),
-    { actor: entry.child.actor, replica: entry.child.replica }
-  )
+  Effect.annotateLogs(Effect.logWithLevel(level)(message, Exit.isFailure(exit) ? exit.cause : "it ended by itself"), {
+    actor: entry.child.actor,
+    replica: entry.child.replica
+  })
 
+/** Waits, unless somebody wants a restart at once. */
 const pause = (entry: Entry, delay: number) =>
-  Effect.flatMap(Random.next, (random) =>
-    Effect.raceFirst(
-      Effect.sleep(jittered(delay, random)),
-      Deferred.await(entry.again)
-    ))
+  Effect.flatMap(Random.next, (random) => Effect.timeoutOption(Deferred.await(entry.again), jittered(delay, random)))
 
-export const make = Effect.fnUntraced(function*(options: { readonly instance: string; readonly policy?: Partial<Policy> }) {
+export const make = Effect.fnUntraced(function* (options: {
+  readonly instance: string
+  readonly policy?: Partial<Policy>
+}) {
   const policy = { ...defaultPolicy, ...options.policy }
   const scope = yield* Effect.scope
   const entries: Array<Entry> = []
@@ -101,7 +102,7 @@ export const make = Effect.fnUntraced(function*(options: { readonly instance: st
   }
 
   /** Decides about a run that ended by itself; answers whether there is to be another one. */
-  const after = Effect.fnUntraced(function*(entry: Entry, exit: Exit.Exit<unknown, unknown>, startedAt: number) {
+  const after = Effect.fnUntraced(function* (entry: Entry, exit: Exit.Exit<unknown, unknown>, startedAt: number) {
     const decision = next(policy, entry.history, ending(exit), startedAt, yield* Clock.currentTimeMillis)
     switch (decision.act) {
       case "give up": {
@@ -131,7 +132,7 @@ export const make = Effect.fnUntraced(function*(options: { readonly instance: st
     return true
   })
 
-  const supervise = Effect.fnUntraced(function*(entry: Entry) {
+  const supervise = Effect.fnUntraced(function* (entry: Entry) {
     const { actor, replica } = entry.child
     const restarts = Metric.withAttributes(restartsTotal, { actor, replica: String(replica) })
     while (true) {
@@ -145,7 +146,7 @@ export const make = Effect.fnUntraced(function*(options: { readonly instance: st
     }
   })
 
-  const start = Effect.fnUntraced(function*<E, R>(children: ReadonlyArray<Child<E, R>>) {
+  const start = Effect.fnUntraced(function* <E, R>(children: ReadonlyArray<Child<E, R>>) {
     const services = yield* Effect.context<Exclude<R, Scope.Scope>>()
     const together = yield* Scope.fork(scope, "parallel")
     for (const child of children) {
@@ -167,7 +168,7 @@ export const make = Effect.fnUntraced(function*(options: { readonly instance: st
   return {
     start,
     restart: (actor) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const ours = entries.filter(({ child }) => child.actor === actor)
         for (const entry of ours) yield* Deferred.succeed(entry.again, undefined)
         return ours.length
@@ -178,7 +179,8 @@ export const make = Effect.fnUntraced(function*(options: { readonly instance: st
         Effect.forEach(entries, (entry) =>
           entry.state !== "running"
             ? Effect.succeed(entry.state === "starting" && entry.restarts === 0)
-            : entry.probe?.busy ?? Effect.succeed(true)),
+            : (entry.probe?.busy ?? Effect.succeed(true))
+        ),
         (busy) => busy.some((it) => it)
       )
     ),
@@ -191,7 +193,9 @@ const drain = (entry: Entry, fiber: Fiber.Fiber<void>) =>
     entry.state = "draining"
   }).pipe(
     Effect.andThen(Fiber.interrupt(fiber)),
-    Effect.andThen(Effect.sync(() => {
-      entry.state = "stopped"
-    }))
+    Effect.andThen(
+      Effect.sync(() => {
+        entry.state = "stopped"
+      })
+    )
   )

@@ -17,7 +17,7 @@ const topicsOf = (node: AnyNode): ReadonlyArray<TopicSpec> => {
   return [inbox.spec, ...emits.map(({ spec }) => spec), changelog, deadLetters]
 }
 
-const differ = (a: TopicSpec, b: TopicSpec): string | undefined =>
+const differ = (a: TopicSpec, b: TopicSpec): keyof TopicSpec | undefined =>
   (["partitions", "cleanup", "retention", "maxMessageBytes"] as const).find((setting) => a[setting] !== b[setting])
 
 /** Every topic the topology declares, once, also of nodes that do not run here. Two declarations that differ are an error. */

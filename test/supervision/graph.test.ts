@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { Effect, Layer, Result, Schema } from "effect"
+import { Context, Effect, Layer, Result, Schema } from "effect"
 import { describe as suite } from "vitest"
 import { Actor } from "../../src/actor/actor.ts"
 import { Topic } from "../../src/actor/topic.ts"
@@ -13,12 +13,25 @@ const topic = (name: string) => Topic.make(name, { value: Schema.String })
 const actor = (name: string, inbox: AnyTopic, emits: ReadonlyArray<AnyTopic>) =>
   Actor.make(name, { inbox, emits }).handle({ message: () => Effect.void })
 
-const [checkouts, stock, orders, entry, middle, end] = ["checkouts", "stock", "orders", "entry", "middle", "end"].map(topic)
+const [checkouts, stock, orders, entry, middle, end] = ["checkouts", "stock", "orders", "entry", "middle", "end"].map(
+  topic
+)
 const checkout = actor("checkout", checkouts!, [stock!, orders!])
 const inventory = actor("inventory", stock!, [checkouts!])
 const delivery = actor("delivery", orders!, [checkouts!])
-const view = { kind: "projection", name: "orders-view", inboxes: [orders!], "~R": (): never => undefined as never } as const
-const store = { kind: "kv", key: "site-config", layer: Layer.empty, "~Self": (): never => undefined as never } as const
+const view = {
+  kind: "projection",
+  name: "orders-view",
+  inboxes: [orders!],
+  "~R": (): never => undefined as never
+} as const
+class Entries extends Context.Service<Entries, Record<string, string>>()("site-config") {}
+const store = {
+  kind: "kv",
+  key: Entries.key,
+  layer: Layer.succeed(Entries, {}),
+  "~Self": () => Entries.prototype
+} as const
 const shop = Topology.make("shop", checkout, inventory, delivery, view, store)
 
 const node = (topology: Topology.AnyTopology, name: string) => describe(topology).find((it) => it.name === name)!
@@ -27,26 +40,42 @@ const names = ["a", "b", "c", "d", "e", "f"] as const
 const edges = Schema.Array(Schema.Tuple([Schema.Literals(names), Schema.Literals(names)]))
 
 suite("order", () => {
-  it.prop("starts what a node depends on before it, and stops it after it, whatever emits into what", { edges }, ({ edges }) => {
-    const inboxes = new Map(names.map((name) => [name, topic(`${name}-inbox`)]))
-    const actors = names.map((name) =>
-      actor(name, inboxes.get(name)!, edges.filter(([from]) => from === name).map(([, to]) => inboxes.get(to)!))
-    )
-    const nodes = describe(Topology.make("any", ...actors))
-    for (const { dependsOn, start, stop } of nodes) {
-      for (const name of dependsOn) {
-        const other = nodes.find((it) => it.name === name)!
-        expect(other.start).toBeLessThan(start)
-        expect(other.stop).toBeGreaterThan(stop)
+  it.prop(
+    "starts what a node depends on before it, and stops it after it, whatever emits into what",
+    { edges },
+    ({ edges }) => {
+      const inboxes = new Map(names.map((name) => [name, topic(`${name}-inbox`)]))
+      const actors = names.map((name) =>
+        actor(
+          name,
+          inboxes.get(name)!,
+          edges.filter(([from]) => from === name).map(([, to]) => inboxes.get(to)!)
+        )
+      )
+      const nodes = describe(Topology.make("any", ...actors))
+      for (const { dependsOn, start, stop } of nodes) {
+        for (const name of dependsOn) {
+          const other = nodes.find((it) => it.name === name)!
+          expect(other.start).toBeLessThan(start)
+          expect(other.stop).toBeGreaterThan(stop)
+        }
       }
     }
-  })
+  )
 
   it("starts consumers before those who emit to them", () => {
-    const pipeline = Topology.make("line", actor("first", entry!, [middle!]), actor("second", middle!, [end!]), actor("third", end!, []))
+    const pipeline = Topology.make(
+      "line",
+      actor("first", entry!, [middle!]),
+      actor("second", middle!, [end!]),
+      actor("third", end!, [])
+    )
     expect(node(pipeline, "first").dependsOn).toEqual(["second"])
-    expect(describe(pipeline).toSorted((a, b) => a.start - b.start).map(({ name }) => name))
-      .toEqual(["third", "second", "first", "gateway"])
+    expect(
+      describe(pipeline)
+        .toSorted((a, b) => a.start - b.start)
+        .map(({ name }) => name)
+    ).toEqual(["third", "second", "first", "gateway"])
   })
 
   it("breaks a circle of topics where it was declared first", () => {
@@ -114,7 +143,11 @@ suite("selection", () => {
 
 suite("topics", () => {
   it("declares every topic once, with each actor's own and the status topics", () => {
-    expect(Result.getOrThrow(declaredTopics(shop)).map(({ name }) => name).toSorted()).toEqual([
+    expect(
+      Result.getOrThrow(declaredTopics(shop))
+        .map(({ name }) => name)
+        .toSorted()
+    ).toEqual([
       "checkout.dead-letters",
       "checkout.state",
       "checkouts",

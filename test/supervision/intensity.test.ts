@@ -28,7 +28,9 @@ const play = (lasting: ReadonlyArray<number>, ending: Ending = "crash") => {
 
 describe("intensity", () => {
   it.prop("never restarts more often than the intensity allows in any period", { runs }, ({ runs }) => {
-    const quick = play(runs).filter(({ act }) => act === "restart").map(({ at }) => at)
+    const quick = play(runs)
+      .filter(({ act }) => act === "restart")
+      .map(({ at }) => at)
     for (const at of quick) {
       const window = quick.filter((other) => other >= at && other < at + policy.period - policy.max)
       expect(window.length).toBeLessThanOrEqual(policy.intensity)
@@ -64,14 +66,7 @@ describe("intensity", () => {
 
   it("doubles the delay up to its limit", () => {
     expect([1, 2, 3, 4, 5, 6, 7, 8].map((n) => play(Array<number>(n).fill(0), "away").at(-1)!.at)).toEqual([
-      200,
-      600,
-      1400,
-      3000,
-      6200,
-      12_600,
-      22_600,
-      32_600
+      200, 600, 1400, 3000, 6200, 12_600, 22_600, 32_600
     ])
   })
 

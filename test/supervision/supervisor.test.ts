@@ -17,7 +17,7 @@ const scripted = (actor: string, endings: ReadonlyArray<Effect.Effect<unknown, u
     kind: "keyed",
     replica: 0,
     run: (show) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         yield* Effect.acquireRelease(
           Effect.sync(() => {
             counts.open += 1
@@ -43,7 +43,7 @@ const times = <A>(n: number, value: A): ReadonlyArray<A> => Array<A>(n).fill(val
 const make = Supervisor.make({ instance: "one" })
 const quiet = Effect.provide(Logger.layer([]))
 const started = (children: ReadonlyArray<Child>) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const supervisor = yield* make
     yield* supervisor.start(children)
     yield* TestClock.adjust(0)
@@ -55,7 +55,7 @@ const stateOf = (supervisor: Supervisor.Supervisor, actor: string) =>
 
 describe("supervisor", () => {
   it.effect("restarts the child that crashed and leaves the others alone", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const bad = scripted("bad", [crash])
       const good = scripted("good", [])
       const supervisor = yield* started([bad.child, good.child])
@@ -63,26 +63,29 @@ describe("supervisor", () => {
       yield* TestClock.adjust(policy.base)
       expect([bad.counts.runs, good.counts.runs]).toEqual([2, 1])
       expect(stateOf(supervisor, "bad")).toMatchObject({ state: "running", restarts: 1 })
-    }).pipe(quiet))
+    }).pipe(quiet)
+  )
 
   it.effect("treats a run that just ends as a crash", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { child, counts } = scripted("ended", [Effect.void])
       yield* started([child])
       yield* TestClock.adjust(policy.base)
       expect(counts.runs).toBe(2)
-    }).pipe(quiet))
+    }).pipe(quiet)
+  )
 
   it.effect("treats a run that interrupts itself as a crash", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { child, counts } = scripted("interrupted", [Effect.interrupt])
       yield* started([child])
       yield* TestClock.adjust(policy.base)
       expect(counts.runs).toBe(2)
-    }).pipe(quiet))
+    }).pipe(quiet)
+  )
 
   it.effect("shows a child beyond its intensity as failed, tries it slowly, and lets the others go on", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const bad = scripted("bad", times(policy.intensity + 2, crash))
       const good = scripted("good", [])
       const supervisor = yield* started([bad.child, good.child])
@@ -94,10 +97,11 @@ describe("supervisor", () => {
       expect(bad.counts.runs).toBe(before)
       yield* TestClock.adjust(policy.slow * 2)
       expect(stateOf(supervisor, "bad").state).toBe("running")
-    }).pipe(quiet))
+    }).pipe(quiet)
+  )
 
   it.effect("starts a failed child at once when asked by hand, with a clean record", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { child, counts } = scripted("bad", times(policy.intensity + 2, crash))
       const supervisor = yield* started([child])
       yield* TestClock.adjust(policy.base * 2 ** policy.intensity)
@@ -106,26 +110,29 @@ describe("supervisor", () => {
       yield* TestClock.adjust(policy.base)
       expect(stateOf(supervisor, "bad").state).toBe("running")
       expect(counts.runs).toBe(policy.intensity + 3)
-    }).pipe(quiet))
+    }).pipe(quiet)
+  )
 
   it.effect("drains a running child before its restart by hand begins", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { child, counts } = scripted("good", [])
       const supervisor = yield* started([child])
       expect(yield* supervisor.restart("good")).toBe(1)
       yield* TestClock.adjust(0)
       expect(counts).toEqual({ runs: 2, open: 1, mostOpen: 1 })
       expect(stateOf(supervisor, "good").restarts).toBe(0)
-    }))
+    })
+  )
 
   it.effect("knows no child of another name", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const supervisor = yield* started([scripted("good", []).child])
       expect(yield* supervisor.restart("absent")).toBe(0)
-    }))
+    })
+  )
 
   it.effect("waits for a broker that is away for as long as it takes, and never calls the child failed", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { child } = scripted("patient", times(200, away))
       const supervisor = yield* started([child])
       for (let minute = 0; minute < 10; minute++) {
@@ -134,18 +141,20 @@ describe("supervisor", () => {
       }
       yield* TestClock.adjust("1 hour")
       expect(stateOf(supervisor, "patient").state).toBe("running")
-    }).pipe(quiet))
+    }).pipe(quiet)
+  )
 
   it.effect("takes its transactional id back once, in case the broker itself had swept it", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { child } = scripted("frozen", [fenced])
       const supervisor = yield* started([child])
       yield* TestClock.adjust(policy.base)
       expect(stateOf(supervisor, "frozen").state).toBe("running")
-    }).pipe(quiet))
+    }).pipe(quiet)
+  )
 
   it.effect("ends the program when another process keeps taking its transactional id", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { child, counts } = scripted("twin", times(10, fenced))
       const supervisor = yield* started([child])
       const failed = yield* Effect.forkChild(Effect.exit(supervisor.failed))
@@ -153,21 +162,21 @@ describe("supervisor", () => {
       expect(counts.runs).toBe(2)
       const exit = yield* Fiber.join(failed)
       expect(Exit.isFailure(exit) && String(exit.cause)).toContain("two processes share instance one")
-    }).pipe(quiet))
+    }).pipe(quiet)
+  )
 
   it.effect("never restarts silently: the log names actor, replica and cause", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const lines: Array<string> = []
       const log = Logger.layer([Logger.map(Logger.formatLogFmt, (line) => lines.push(line))])
-      yield* Effect.gen(function*() {
-        yield* started([scripted("bad", [crash]).child])
-      }).pipe(Effect.provide(log))
+      yield* started([scripted("bad", [crash]).child]).pipe(Effect.provide(log))
       expect(lines.filter((line) => line.includes("level=ERROR"))).toHaveLength(1)
       expect(lines.join()).toMatch(/a bug in the machinery.*actor=bad.*replica=0/s)
-    }))
+    })
+  )
 
   it.effect("drains in the reverse of the order of starting, those started together at the same time", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const drained: Array<string> = []
       const finish = Latch.makeUnsafe()
       const slow = (actor: string): Child => ({
@@ -176,9 +185,11 @@ describe("supervisor", () => {
         replica: 0,
         run: () =>
           Effect.onInterrupt(Effect.never, () =>
-            Effect.andThen(Effect.sync(() => drained.push(`${actor} drains`)), finish.await).pipe(
-              Effect.andThen(Effect.sync(() => drained.push(`${actor} is out`)))
-            ))
+            Effect.andThen(
+              Effect.sync(() => drained.push(`${actor} drains`)),
+              finish.await
+            ).pipe(Effect.andThen(Effect.sync(() => drained.push(`${actor} is out`))))
+          )
       })
       const scope = yield* Scope.make()
       const supervisor = yield* Scope.provide(make, scope)
@@ -193,10 +204,11 @@ describe("supervisor", () => {
       yield* Fiber.join(closing)
       expect(drained.slice(-2)).toEqual(["sink drains", "sink is out"])
       expect(supervisor.status().map(({ state }) => state)).toEqual(["stopped", "stopped", "stopped"])
-    }))
+    })
+  )
 
   it.effect("is busy while a child starts or has work, and not while it waits for the clock", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const work = { busy: true }
       const up = yield* Deferred.make<void>()
       const child: Child = {
@@ -219,16 +231,18 @@ describe("supervisor", () => {
       expect(yield* supervisor.busy).toBe(true)
       work.busy = false
       expect(yield* supervisor.busy).toBe(false)
-    }).pipe(quiet))
+    }).pipe(quiet)
+  )
 
   it.effect("leaves no fiber and no scope behind over ten thousand restarts", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       expect(yield* afterRestarts(10_000)).toEqual(yield* afterRestarts(0))
-    }))
+    })
+  )
 })
 
 /** The fibers and resources there are once a child that crashed so many times stays up, and after its supervisor is closed. */
-const afterRestarts = Effect.fnUntraced(function*(restarts: number) {
+const afterRestarts = Effect.fnUntraced(function* (restarts: number) {
   let fibers = 0
   const counting = Effect.provideService(Metric.FiberRuntimeMetrics, {
     recordFiberStart: () => {
@@ -238,15 +252,17 @@ const afterRestarts = Effect.fnUntraced(function*(restarts: number) {
       fibers -= 1
     }
   })
-  return yield* Effect.gen(function*() {
+  return yield* Effect.gen(function* () {
     const { child, counts } = scripted("flapping", times(restarts, crash))
     const scope = yield* Scope.make()
     const policy = { intensity: restarts + 1, base: 1, max: 1 }
     const supervisor = yield* Scope.provide(Supervisor.make({ instance: "one", policy }), scope)
-    yield* supervisor.start([{
-      ...child,
-      run: (show) => Effect.andThen(Effect.forkScoped(Effect.never), child.run(show))
-    }])
+    yield* supervisor.start([
+      {
+        ...child,
+        run: (show) => Effect.andThen(Effect.forkScoped(Effect.never), child.run(show))
+      }
+    ])
     for (let n = 0; n <= restarts; n++) yield* TestClock.adjust(1)
     expect(counts).toMatchObject({ runs: restarts + 1, mostOpen: 1 })
     const up = { fibers, open: counts.open }

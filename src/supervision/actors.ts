@@ -1,0 +1,66 @@
+import { Context } from "effect"
+import type { Effect } from "effect"
+import type { ChildStatus, PartitionStatus, State } from "./child.ts"
+import type { NodeKind } from "./graph.ts"
+import type { PlannedNode } from "./plan.ts"
+import type { SharedInstance } from "./supervisor.ts"
+
+export interface ReplicaStatus {
+  readonly instance: string
+  readonly replica: number
+  readonly state: State
+  readonly partitions: ReadonlyArray<PartitionStatus>
+  readonly restarts: number
+}
+
+/** An actor as this process sees it; other processes may run more of it. */
+export interface ActorStatus {
+  readonly name: string
+  readonly kind: NodeKind
+  /** The worst of its replicas' states; `stopped` where none runs here. */
+  readonly state: State
+  readonly replicas: ReadonlyArray<ReplicaStatus>
+}
+
+/** What runs in this process: for `/actors`, `/health/actors`, the command line and tests. */
+export class Actors extends Context.Service<
+  Actors,
+  {
+    readonly topology: { readonly name: string; readonly nodes: ReadonlyArray<PlannedNode> }
+    /** Every node of the topology, also those that do not run here. Synchronous, of this moment. */
+    status(): ReadonlyArray<ActorStatus>
+    /** Starts the actor's replicas anew at once; answers how many there are here. */
+    restart(name: string): Effect.Effect<number>
+    /** Whether anything here can go on without the clock. */
+    readonly busy: Effect.Effect<boolean>
+    /** Waits for what ends the program; never succeeds. */
+    readonly failed: Effect.Effect<never, SharedInstance>
+  }
+>()("sixfold/Actors") {}
+
+const worstFirst: ReadonlyArray<State> = [
+  "failed",
+  "draining",
+  "waiting",
+  "restoring",
+  "starting",
+  "running",
+  "stopped"
+]
+
+const worst = (states: ReadonlyArray<State>): State => worstFirst.find((state) => states.includes(state)) ?? "stopped"
+
+/** The nodes with what the supervisor knows of their replicas. A node without replicas of its own runs as long as it is planned. */
+export const statusOf = (
+  nodes: ReadonlyArray<PlannedNode>,
+  children: ReadonlyArray<ChildStatus>,
+  instance: string
+): ReadonlyArray<ActorStatus> =>
+  nodes.map(({ kind, name, replicas: planned }) => {
+    const replicas = children
+      .filter(({ actor }) => actor === name)
+      .map(({ partitions, replica, restarts, state }) => ({ instance, replica, state, partitions, restarts }))
+    const supervised = kind === "keyed" || kind === "projection"
+    const state = supervised ? worst(replicas.map(({ state }) => state)) : planned > 0 ? "running" : "stopped"
+    return { name, kind, state, replicas }
+  })

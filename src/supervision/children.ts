@@ -1,0 +1,24 @@
+import { Effect } from "effect"
+import type { AnyActor } from "../actor/actor.ts"
+import type { Kafka } from "../kafka/kafka.ts"
+import * as Replica from "../runtime/replica.ts"
+import type { Child } from "./child.ts"
+
+/** Where children run: what their groups, transactional ids and members are named after. */
+export interface Place {
+  readonly app: string
+  readonly instance: string
+}
+
+/** One replica of a keyed actor. What its probe cannot find out counts as busy. */
+export const keyed = (actor: AnyActor, place: Place, replica: number): Child<unknown, Kafka> => ({
+  actor: actor.name,
+  kind: "keyed",
+  replica,
+  run: (show) =>
+    Effect.flatMap(Replica.make(actor, { ...place, replica }), (made) => {
+      show({ status: made.status, busy: Effect.orElseSucceed(made.busy, () => true) })
+      // The services of its handlers are the topology's, and are provided there.
+      return made.run as Effect.Effect<never, unknown>
+    })
+})

@@ -1,0 +1,104 @@
+import { Context, Effect, Layer, Schedule } from "effect"
+import type { Scope } from "effect"
+import { isRoutes, nodeName } from "../actor/topology.ts"
+import type { AnyTopology, Topology } from "../actor/topology.ts"
+import type { KafkaError } from "../kafka/errors.ts"
+import { Kafka } from "../kafka/kafka.ts"
+import type { TopicSpec } from "../kafka/kafka.ts"
+import { Actors, statusOf } from "./actors.ts"
+import * as Children from "./children.ts"
+import type { Place } from "./children.ts"
+import { gateway } from "./graph.ts"
+import type { Policy } from "./intensity.ts"
+import { plan, steps } from "./plan.ts"
+import type { PlannedNode, Selection, TopologyError } from "./plan.ts"
+import * as Supervisor from "./supervisor.ts"
+import { declaredTopics } from "./topics.ts"
+
+export interface LayerOptions<E = never, R = never> extends Selection {
+  /** Prefix of groups and transactional ids. Default "sixfold". */
+  readonly app?: string
+  /** Name of this process, unlike any other's, and the same after a restart. Default "main". */
+  readonly instance?: string
+  /** Serves the topology's routes; built when all else is started, closed before anything stops. Default: they are not served. */
+  readonly gateway?: (routes: ReadonlyArray<Part>) => Layer.Layer<never, E, R | Actors>
+  readonly policy?: Partial<Policy>
+}
+
+/** A layer of the topology's, whose needs are provided here: that they are met was checked where the topology was made. */
+export type Part = Layer.Layer<never, any, any>
+
+const build = (part: Part) => Layer.build(part) as Effect.Effect<Context.Context<never>, unknown, Scope.Scope>
+
+/** A broker that is away at the start is waited for, with capped back-off. */
+const patiently = <A, R>(effect: Effect.Effect<A, KafkaError, R>) =>
+  Effect.retry(
+    Effect.tapError(effect, (error) =>
+      error.reason === "Unavailable" ? Effect.logWarning("waiting for the broker", error.message) : Effect.void
+    ),
+    {
+      while: (error) => error.reason === "Unavailable",
+      schedule: Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("10 seconds")])
+    }
+  )
+
+/**
+ * Every declared topic is there as declared, also those of actors that do not run here; an inbox whose partitions have
+ * been changed fails with `TopicMismatch`.
+ */
+const ensureTopics = (topics: ReadonlyArray<TopicSpec>) =>
+  Effect.flatMap(Kafka, (kafka) => patiently(kafka.topics.ensure(topics)))
+
+/** What the topology's nodes share, built once: its resources, then its stores. */
+const sharedServices = Effect.fnUntraced(function* (topology: AnyTopology) {
+  let services = yield* Effect.context<never>()
+  const stores = topology.nodes.flatMap((node) => (!isRoutes(node) && node.kind === "kv" ? [node.layer] : []))
+  // The last resource given is the outermost: earlier ones may be built from it.
+  for (const part of [...topology.resources.toReversed(), ...stores]) {
+    services = Context.merge(services, yield* Effect.provideContext(build(part), services))
+  }
+  return services
+})
+
+const childrenOf = (topology: AnyTopology, { name, replicas }: PlannedNode, place: Place) => {
+  const node = topology.nodes.find((node) => nodeName(node) === name)
+  if (node === undefined || isRoutes(node) || node.kind !== "keyed") return []
+  return Array.from({ length: replicas }, (_, replica) => Children.keyed(node, place, replica))
+}
+
+const start = Effect.fnUntraced(function* (topology: AnyTopology, options: LayerOptions<unknown, never>) {
+  const nodes = yield* Effect.fromResult(plan(topology, options))
+  const topics = yield* Effect.fromResult(declaredTopics(topology))
+  const place = { app: options.app ?? "sixfold", instance: options.instance ?? "main" }
+  yield* ensureTopics(topics)
+  const services = yield* sharedServices(topology)
+  const policy = options.policy === undefined ? {} : { policy: options.policy }
+  const supervisor = yield* Supervisor.make({ instance: place.instance, ...policy })
+  for (const step of steps(nodes)) {
+    const children = step.flatMap((node) => childrenOf(topology, node, place))
+    yield* Effect.provideContext(supervisor.start(children), services)
+  }
+  const actors = Actors.of({
+    topology: { name: topology.name, nodes },
+    status: () => statusOf(nodes, supervisor.status(), place.instance),
+    restart: supervisor.restart,
+    busy: supervisor.busy,
+    failed: supervisor.failed
+  })
+  if (options.gateway !== undefined && nodes.some(({ name, replicas }) => name === gateway && replicas > 0)) {
+    const routes = topology.nodes.filter(isRoutes)
+    yield* Effect.provideContext(build(options.gateway(routes)), Context.add(services, Actors, actors))
+  }
+  return actors
+})
+
+/**
+ * Runs a topology, or a selection of it: checks the topics, starts stores, replicas and the gateway in the order that
+ * `sixfold topology` shows, and stops them in reverse when the layer's scope is closed. Whoever waits on it should also wait on
+ * `Actors.failed`.
+ */
+export const layer = <R, E = never, RG = never>(
+  topology: Topology<R>,
+  options: LayerOptions<E, RG> = {}
+): Layer.Layer<Actors, KafkaError | TopologyError | E, Exclude<R | RG, Actors | Scope.Scope> | Kafka> =>
+  Layer.effect(Actors, start(topology, options as LayerOptions<unknown, never>)) as never
