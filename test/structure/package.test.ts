@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs"
 import { describe, expect, it } from "vitest"
+import { missingEntries, type Lock } from "../../scripts/lock-entries.ts"
 import { files, root, text } from "./source.ts"
 
 interface Manifest {
@@ -11,7 +12,7 @@ interface Manifest {
   readonly devDependencies: Readonly<Record<string, string>>
 }
 const manifest = JSON.parse(text("package.json")) as Manifest
-const lock = text("package-lock.json")
+const lock = JSON.parse(text("package-lock.json")) as Lock
 
 describe("package.json", () => {
   it("pins every dependency to one version", () => {
@@ -43,16 +44,33 @@ describe("package.json", () => {
 })
 
 describe("package-lock.json", () => {
+  const entries = Object.entries(lock.packages).filter(([path]) => path !== "")
+
   it("names no host: it installs from whichever registry npm is set to", () => {
-    const entries = JSON.parse(lock) as { packages: Record<string, { resolved?: string }> }
-    const resolved = Object.entries(entries.packages).filter(([, entry]) => entry.resolved !== undefined)
-    expect(resolved.map(([name]) => name)).toEqual([])
+    expect(entries.filter(([, entry]) => entry.resolved !== undefined).map(([path]) => path)).toEqual([])
   })
 
-  it("holds an integrity hash for everything it installs", () => {
-    const entries = JSON.parse(lock) as { packages: Record<string, { integrity?: string }> }
-    const bare = Object.entries(entries.packages).filter(([name, entry]) => name !== "" && !entry.integrity)
-    expect(bare.map(([name]) => name)).toEqual([])
+  it("holds the binaries of every platform, or `npm ci` refuses it (cure: `npm run lock`)", () => {
+    expect(Object.keys(missingEntries(lock))).toEqual([])
+  })
+
+  it("holds an integrity hash for all but binaries of other platforms", () => {
+    const bare = entries.filter(([, entry]) => !entry.integrity && !(entry.optional && (entry.os ?? entry.cpu)))
+    expect(bare.map(([path]) => path)).toEqual([])
+  })
+
+  it("would be found incomplete where a platform is missing", () => {
+    const parent = { dev: true, optionalDependencies: { "tool-linux-arm64-musl": "1.0.0", "no-binary": "1.0.0" } }
+    expect(missingEntries({ packages: { "node_modules/tool": parent } })).toEqual({
+      "node_modules/tool-linux-arm64-musl": {
+        version: "1.0.0",
+        os: ["linux"],
+        cpu: ["arm64"],
+        libc: ["musl"],
+        dev: true,
+        optional: true
+      }
+    })
   })
 })
 
