@@ -11,6 +11,7 @@ import * as Codec from "./codec.ts"
 import { ownTopics } from "./deadLetter.ts"
 import * as Dispatcher from "./dispatcher.ts"
 import { ReplicaError } from "./errors.ts"
+import * as Metrics from "./metrics.ts"
 import * as Ownership from "./ownership.ts"
 import { Partition } from "./partition.ts"
 import type { DueItem, SettleSet } from "./partition.ts"
@@ -90,6 +91,7 @@ export const make = Effect.fnUntraced(function* (
   const { changelog, deadLetters } = ownTopics(actor.name, definition.inbox.spec)
   const sessionTimeout = Duration.toMillis(options.sessionTimeout ?? "10 seconds")
   const codec = Codec.make(definition)
+  const meter = yield* Metrics.make(actor.name)
   const heap = new DueHeap<DueItem>()
   const refused = new Set<string>()
   const known = new Set([definition.inbox.name])
@@ -113,15 +115,17 @@ export const make = Effect.fnUntraced(function* (
     cell.timedOut = undefined
     partition.started(cell, { task, since: clock.currentTimeMillisUnsafe(), fiber: worker })
     const outcome = yield* perform({ definition, codec, refused }, partition, cell, task, timedOut)
+    const now = clock.currentTimeMillisUnsafe()
+    const { since } = cell.running!
     partition.stopped(cell)
     progress++
     if (partition.phase === "over") return
+    meter.turned(outcome.ending._tag, now - since)
     if (outcome.ending._tag === "Escalate") {
       const message = `${partition.idempotencyKey(cell, task)}: ${outcome.ending.cause}`
       yield* Deferred.fail(died, new ReplicaError({ reason: "Escalated", actor: actor.name, message }))
       return
     }
-    const now = clock.currentTimeMillisUnsafe()
     partition.complete(cell, task, outcome, now)
     if (partition.wants(cell, now)) dispatcher!.wake(partition, cell)
     yield* Effect.map(Deferred.await(settler), ({ signal }) => signal())
@@ -183,6 +187,7 @@ export const make = Effect.fnUntraced(function* (
       const reader = yield* kafka.reader()
       const settle = yield* Settler.make({
         actor: actor.name,
+        meter,
         kafka,
         transactionalId: `${options.app}.${actor.name}.${options.instance}.${options.replica}`,
         changelog: changelog.name,

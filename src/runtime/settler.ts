@@ -1,6 +1,7 @@
 import { Clock, Duration, Effect, Exit, Latch, Option, Result, Scope, Semaphore } from "effect"
 import type { KafkaError, TransactionError } from "../kafka/errors.ts"
 import type { Kafka, Member, Transactor } from "../kafka/kafka.ts"
+import type { Meter } from "./metrics.ts"
 import { ReplicaError } from "./errors.ts"
 import type { Partition, SettleSet } from "./partition.ts"
 import { settle } from "./settle.ts"
@@ -14,6 +15,7 @@ const backoff = Duration.millis(100)
 /** What the settler needs of its replica. */
 export interface Surroundings {
   readonly actor: string
+  readonly meter: Meter
   readonly kafka: Kafka["Service"]
   readonly transactionalId: string
   readonly changelog: string
@@ -89,6 +91,8 @@ export const make = Effect.fnUntraced(function* (
     const result = yield* Effect.result(settle(transactor, membership.value, around.changelog, sets, time))
     if (Result.isFailure(result)) return yield* recover(result.failure, sets, membership.value.generation)
     limit = mostMessages
+    const turns = sets.reduce((sum, { included }) => sum + included.length, 0)
+    around.meter.settled(turns, (yield* Clock.currentTimeMillis) - time)
     for (const set of sets) {
       set.partition.settled(set)
       yield* around.settled(set)
@@ -103,6 +107,7 @@ export const make = Effect.fnUntraced(function* (
     yield* Effect.logWarning("A settle did not commit").pipe(
       Effect.annotateLogs({ actor: around.actor, outcome: error.outcome, error: error.message })
     )
+    around.meter.settleFailed(error.outcome)
     work.openUnsafe()
     switch (error.outcome) {
       case "aborted":

@@ -75,7 +75,7 @@ const outcome = (cell: Cell, task: Task, ending: Ending["_tag"] = "Settled"): Ou
     emitted: [],
     reported: [],
     timers: undefined,
-    ending: { _tag: ending, cause: "c", delay: 10 } as Ending
+    ending: { _tag: ending, cause: "c", delay: 10 }
   }
 }
 
