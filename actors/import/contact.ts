@@ -20,7 +20,7 @@ const maxText = 1_000
  * A dotted local part without quoting, and a domain with a dot; letters of any script. U+FFFD stands for bytes that were not
  * text. No nested repetition: linear on any input.
  */
-const address = /^[^\s@"(),:;<>[\]\\\u0000-\u001f\u007f\ufffd]+@[\p{L}\p{N}\p{M}-]+(?:\.[\p{L}\p{N}\p{M}-]+)+$/u
+const address = /^[^\s@"(),:;<>[\]\\\p{Cc}\ufffd]+@[\p{L}\p{N}\p{M}-]+(?:\.[\p{L}\p{N}\p{M}-]+)+$/u
 const named = /<([^<>]*)>\s*$/
 
 /**

@@ -30,7 +30,7 @@ export const readFile = (bytes: Uint8Array, chunk = bytes.length || 1) => {
 /** Name by e-mail, and reasons by row number. */
 export const summary = (bytes: Uint8Array, chunk?: number) => {
   const file = readFile(bytes, chunk)
-  if (file.refused !== undefined) return file.refused
+  if (file.refused !== undefined) throw new Error(file.refused)
   const contacts: Record<string, string> = {}
   const rejects: Record<number, string> = {}
   for (const outcome of file.outcomes) {
@@ -41,3 +41,6 @@ export const summary = (bytes: Uint8Array, chunk?: number) => {
   }
   return { contacts, rejects }
 }
+
+/** Why the file is refused; "" where it is not. */
+export const refusal = (bytes: Uint8Array): string => readFile(bytes).refused ?? ""
