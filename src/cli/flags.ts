@@ -1,0 +1,182 @@
+import { Config, Option } from "effect"
+import { Flag } from "effect/cli"
+
+/**
+ * Every flag can also be given as an environment variable; the flag wins. Both are text and are parsed by the same rule, and
+ * a variable that is empty counts as absent.
+ */
+const variable = (flag: string): string => `SIXFOLD_${flag.toUpperCase().replaceAll("-", "_")}`
+
+interface Shown {
+  readonly metavar: string
+  readonly description: string
+}
+
+const shown =
+  (name: string, { description, metavar }: Shown, fallback: string | undefined) =>
+  <A>(flag: Flag.Flag<A>) =>
+    flag.pipe(
+      Flag.withMetavar(metavar),
+      Flag.withDescription(`${description} (${fallback === undefined ? "" : `default ${fallback}; `}${variable(name)})`)
+    )
+
+/** Text that is always there: given, from the environment, or the default. */
+const text = (name: string, spec: Shown & { readonly fallback: string }) =>
+  Flag.String(name).pipe(
+    shown(name, spec, spec.fallback),
+    Flag.withFallbackConfig(Config.String(variable(name))),
+    Flag.withDefault(spec.fallback)
+  )
+
+/** Text that may be absent. */
+const optional = (name: string, spec: Shown) =>
+  Flag.String(name).pipe(
+    shown(name, spec, undefined),
+    Flag.withFallbackConfig(Config.String(variable(name))),
+    Flag.optional
+  )
+
+const commas = (value: string): ReadonlyArray<string> => value.split(",").map((part) => part.trim())
+
+/** May be given several times; each value, and the variable, may hold several with commas between. */
+const list = (name: string, spec: Shown) =>
+  Flag.String(name).pipe(
+    shown(name, spec, undefined),
+    Flag.atLeast(1),
+    Flag.withFallbackConfig(Config.map(Config.String(variable(name)), (value) => [value])),
+    Flag.map((values) => values.flatMap(commas)),
+    Flag.optional
+  )
+
+const parsed = <A, B>(parse: (value: A) => B | undefined, expected: string) =>
+  Flag.filterMap(
+    (value: A) => Option.fromUndefinedOr(parse(value)),
+    () => expected
+  )
+
+const parsedOption = <A, B>(parse: (value: A) => B | undefined, expected: string) =>
+  Flag.filterMap(
+    (value: Option.Option<A>) =>
+      Option.isNone(value)
+        ? Option.some(Option.none<B>())
+        : Option.map(Option.fromUndefinedOr(parse(value.value)), Option.some),
+    () => expected
+  )
+
+const whole = (value: string, most: number): number | undefined =>
+  /^\d{1,9}$/.test(value) && Number(value) <= most ? Number(value) : undefined
+
+/** What may be part of a group, a transactional id and a member's name. */
+const name = (value: string): string | undefined => (/^[A-Za-z0-9_-]{1,64}$/.test(value) ? value : undefined)
+const aName = "1 to 64 letters, digits, _ or -"
+
+const webOrigin = (value: string): string | undefined => {
+  const url = URL.parse(value)
+  return url !== null && /^https?:$/.test(url.protocol) && url.origin === value.replace(/\/$/, "")
+    ? url.origin
+    : undefined
+}
+
+const all = <A>(
+  values: ReadonlyArray<string>,
+  parse: (value: string) => A | undefined
+): ReadonlyArray<A> | undefined => {
+  const found = values.map(parse)
+  return found.includes(undefined) ? undefined : (found as ReadonlyArray<A>)
+}
+
+const replicas = (values: ReadonlyArray<string>): Readonly<Record<string, number>> | undefined => {
+  const pairs = all(values, (value) => {
+    const [, node, count] = /^([^=]+)=(\d{1,4})$/.exec(value) ?? []
+    return node === undefined ? undefined : ([node, Number(count)] as const)
+  })
+  return pairs && Object.fromEntries(pairs)
+}
+
+export const data = text("data", {
+  metavar: "DIR",
+  description: "Directory of the embedded broker, the SQLite database and this process's name",
+  fallback: "./data"
+})
+
+export const host = text("host", {
+  metavar: "ADDRESS",
+  description: "Address to listen on; other than loopback only with --token-file",
+  fallback: "127.0.0.1"
+})
+
+export const port = text("port", {
+  metavar: "PORT",
+  description: "Port to listen on; 0 takes a free one",
+  fallback: "8080"
+}).pipe(parsed((value: string) => whole(value, 65_535), "a port, 0 to 65535"))
+
+export const actors = list("actors", {
+  metavar: "NAME,…",
+  description: "What runs in this process; gateway is one of the names. Default: everything"
+}).pipe(parsedOption((names) => (names.includes("") ? undefined : names), "names with commas between"))
+
+export const scale = list("scale", {
+  metavar: "NAME=N",
+  description: "Replicas of an actor or projection in this process, 0 for none; may be repeated. Default: one of each"
+}).pipe(parsedOption(replicas, "NAME=N, such as renewals=4"))
+
+export const app = text("app", {
+  metavar: "NAME",
+  description: "Prefix of groups and transactional ids",
+  fallback: "sixfold"
+}).pipe(parsed(name, aName))
+
+export const instance = optional("instance", {
+  metavar: "NAME",
+  description: "Name of this process, unlike any other's. Default: one kept in --data"
+}).pipe(parsedOption(name, aName))
+
+export const tokenFile = optional("token-file", {
+  metavar: "FILE",
+  description: "File that holds the bearer token of the HTTP interface. Default: no token, loopback only"
+})
+
+export const channelKeyFile = optional("channel-key-file", {
+  metavar: "FILE",
+  description: "File that holds the key of channel ids and tokens. Default: a key kept in --data"
+})
+
+export const allowOrigin = list("allow-origin", {
+  metavar: "URL",
+  description: "Web origin that may write and open sockets beside our own; may be repeated"
+}).pipe(parsedOption((values) => all(values, webOrigin), "an origin, such as https://example.com"))
+
+export const log = text("log", {
+  metavar: "pretty|json",
+  description: "Form of the log lines",
+  fallback: "pretty"
+}).pipe(parsed((value: string) => (value === "pretty" || value === "json" ? value : undefined), "pretty or json"))
+
+export const drain = text("drain", {
+  metavar: "SECONDS",
+  description: "How long a stop may take before it is cut short",
+  fallback: "10"
+}).pipe(parsed((value: string) => whole(value, 3_600), "seconds, 0 to 3600"))
+
+export const format = text("format", {
+  metavar: "tree|json|mermaid",
+  description: "How to print it",
+  fallback: "tree"
+}).pipe(
+  parsed(
+    (value: string) => (value === "tree" || value === "json" || value === "mermaid" ? value : undefined),
+    "tree, json or mermaid"
+  )
+)
+
+export const url = text("url", {
+  metavar: "URL",
+  description: "Where the process listens",
+  fallback: "http://127.0.0.1:8080"
+}).pipe(
+  parsed((value: string) => {
+    const parsed = URL.parse(value)
+    return parsed !== null && /^https?:$/.test(parsed.protocol) ? parsed : undefined
+  }, "an address, such as http://127.0.0.1:8080")
+)

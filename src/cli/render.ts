@@ -1,0 +1,72 @@
+import type { PlannedNode } from "../supervision/plan.ts"
+
+/** What `sixfold topology` prints. */
+export interface Picture {
+  readonly name: string
+  readonly nodes: ReadonlyArray<PlannedNode>
+}
+
+export type Format = "tree" | "json" | "mermaid"
+
+const running = ({ kind, replicas }: PlannedNode): string =>
+  replicas === 0 ? "not started here" : kind === "keyed" || kind === "projection" ? `× ${replicas}` : ""
+
+const topics = ({ emits, inbox }: PlannedNode): string =>
+  `${inbox.join(", ")} → ${emits.length === 0 ? "·" : emits.join(", ")}`
+
+const padded = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]!.length))) ?? []
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join("  ")
+      .trimEnd()
+  )
+}
+
+/** The nodes in the order of starting; those that start together share a step. */
+const tree = ({ name, nodes }: Picture): string => {
+  const sorted = nodes.toSorted((a, b) => a.start - b.start)
+  const lines = padded(sorted.map((node) => [node.name, node.kind, running(node), topics(node)]))
+  return [
+    `${name}: started from top to bottom, stopped from bottom to top`,
+    ...sorted.map((node, index) => {
+      const first = sorted[index - 1]?.start !== node.start
+      const last = sorted[index + 1]?.start !== node.start
+      const branch = first && last ? "──" : first ? "┬─" : last ? "└─" : "├─"
+      return `${first ? String(node.start).padStart(3) : "   "} ${branch} ${lines[index]}`
+    })
+  ].join("\n")
+}
+
+const quoted = (text: string): string => `"${text.replaceAll('"', "#quot;")}"`
+
+/** A flow chart: nodes, and the topics between them. */
+const mermaid = ({ nodes }: Picture): string => {
+  const names = [...new Set(nodes.flatMap(({ emits, inbox }) => [...inbox, ...emits]))]
+  const id = (name: string) => `t${names.indexOf(name)}`
+  return [
+    "flowchart LR",
+    ...nodes.map(
+      ({ name, replicas }, index) =>
+        `  n${index}[${quoted(replicas > 1 ? `${name} × ${replicas}` : name)}]${replicas === 0 ? ":::off" : ""}`
+    ),
+    ...names.map((name) => `  ${id(name)}([${quoted(name)}])`),
+    ...nodes.flatMap(({ emits, inbox }, index) => [
+      ...inbox.map((topic) => `  ${id(topic)} --> n${index}`),
+      ...emits.map((topic) => `  n${index} --> ${id(topic)}`)
+    ]),
+    "  classDef off stroke-dasharray: 4"
+  ].join("\n")
+}
+
+export const render = (format: Format, picture: Picture): string => {
+  switch (format) {
+    case "tree":
+      return tree(picture)
+    case "json":
+      return JSON.stringify(picture, undefined, 2)
+    case "mermaid":
+      return mermaid(picture)
+  }
+}

@@ -1,0 +1,18 @@
+import type { Option } from "effect"
+import type { LogFormat } from "./logging.ts"
+import type { SelectionFlags } from "./topology.ts"
+
+/** `sixfold start`'s flags. */
+export interface StartOptions extends SelectionFlags {
+  readonly data: string
+  readonly host: string
+  readonly port: number
+  readonly app: string
+  readonly instance: Option.Option<string>
+  readonly tokenFile: Option.Option<string>
+  readonly channelKeyFile: Option.Option<string>
+  readonly allowOrigin: Option.Option<ReadonlyArray<string>>
+  readonly log: LogFormat
+  /** Seconds. */
+  readonly drain: number
+}

@@ -1,0 +1,280 @@
+import { expect, it } from "@effect/vitest"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { ConfigProvider, Effect, FileSystem, Layer, Option, Path, Schema } from "effect"
+import { TestConsole } from "effect/testing"
+import { describe } from "vitest"
+import { Actor } from "../../src/actor/actor.ts"
+import { Topic } from "../../src/actor/topic.ts"
+import * as Topology from "../../src/actor/topology.ts"
+import type { ImportOptions } from "../../src/cli/import.ts"
+import { run } from "../../src/cli/program.ts"
+import type { StartOptions } from "../../src/cli/start.ts"
+
+const [first, second] = ["first", "second"].map((name) => Topic.make(name, { value: Schema.String }))
+const topology = Topology.make(
+  "line",
+  Actor.make("reader", { inbox: first!, emits: [second!] }).handle({ message: () => Effect.void }),
+  Actor.make("writer", { inbox: second! }).handle({ message: () => Effect.void })
+)
+
+interface Seen {
+  start?: StartOptions
+  importFile?: ImportOptions
+  ran?: string
+}
+
+/** Runs the command line with commands that only remember what they were asked. */
+const sixfold = (args: string, environment: Record<string, string> = {}) =>
+  Effect.gen(function* () {
+    const seen: Seen = {}
+    const code = yield* run(
+      topology,
+      {
+        start: ({ name }, start) => Effect.sync(() => void Object.assign(seen, { start, ran: name })),
+        importFile: (importFile) => Effect.sync(() => void Object.assign(seen, { importFile }))
+      },
+      args.split(" ").filter((arg) => arg !== "")
+    ).pipe(Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env: environment }))))
+    return {
+      code,
+      seen,
+      out: (yield* TestConsole.logLines).join("\n"),
+      err: (yield* TestConsole.errorLines).map(String)
+    }
+  }).pipe(Effect.provide(Layer.mergeAll(NodeServices.layer, TestConsole.layer)))
+
+const refused: ReadonlyArray<readonly [args: string, line: string]> = [
+  ["start --prot 1", "unknown flag --prot; did you mean --port?"],
+  ["start --kafka 127.0.0.1:9092", "unknown flag --kafka"],
+  ["strat", "unknown command strat; did you mean start?"],
+  ["start --port no", '--port: "no" is not a port, 0 to 65535'],
+  ["start --port 65536", '--port: "65536" is not a port, 0 to 65535'],
+  ["start --port -1", '--port: "-1" is not a port'],
+  ["start --port 1e3", '--port: "1e3" is not a port'],
+  ["start --app a.b", '--app: "a.b" is not 1 to 64 letters'],
+  ["start --instance ../x", "--instance: "],
+  ["start --drain soon", '--drain: "soon" is not seconds, 0 to 3600'],
+  ["start --log xml", '--log: "xml" is not pretty or json'],
+  ["start --allow-origin example.com", "is not an origin"],
+  ["start --allow-origin https://example.com/path", "is not an origin"],
+  ["start --scale reader", "is not NAME=N"],
+  ["start --scale reader=-1", "is not NAME=N"],
+  ["start --actors reader,,writer", "is not names with commas between"],
+  ["topology --format yaml", '--format: "yaml" is not tree, json or mermaid'],
+  ["topology --actors raeder", 'no actor is named "raeder"; did you mean reader?'],
+  ["topology --scale gateway=2", "cannot scale gateway to 2: it takes 0 to 1 replicas"],
+  ["topology a b", 'Unexpected positional argument: "b"'],
+  ["topology ./absent.ts", "cannot load ./absent.ts: "],
+  ["topology ./vitest.config.ts", "./vitest.config.ts has no topology as its default export"],
+  ["import", "file is missing"],
+  ["import x.csv --url ftp://127.0.0.1", "is not an address"]
+]
+
+describe("bad input", () => {
+  it.effect.each(refused)("sixfold %s", ([args, line]) =>
+    Effect.gen(function* () {
+      const { code, err, out, seen } = yield* sixfold(args)
+      expect(err.join("\n")).toContain(line)
+      expect(err).toHaveLength(1)
+      expect(err[0]).not.toContain("\n")
+      expect({ code, out, seen }).toEqual({ code: 2, out: "", seen: {} })
+    })
+  )
+
+  it.effect("holds a variable to the same rule as its flag", () =>
+    Effect.gen(function* () {
+      const { code, err } = yield* sixfold("start", { SIXFOLD_PORT: "high" })
+      expect(code).toBe(2)
+      expect(err.join()).toContain('--port: "high" is not a port, 0 to 65535')
+    })
+  )
+})
+
+describe("start", () => {
+  it.effect("has a default for everything", () =>
+    Effect.gen(function* () {
+      const { code, err, seen } = yield* sixfold("start")
+      expect({ code, err }).toEqual({ code: 0, err: [] })
+      expect(seen.start).toEqual({
+        actors: Option.none(),
+        scale: Option.none(),
+        data: "./data",
+        host: "127.0.0.1",
+        port: 8080,
+        app: "sixfold",
+        instance: Option.none(),
+        tokenFile: Option.none(),
+        channelKeyFile: Option.none(),
+        allowOrigin: Option.none(),
+        log: "pretty",
+        drain: 10
+      })
+    })
+  )
+
+  const everyFlag =
+    "--actors reader,gateway --actors writer --scale reader=4 --scale=writer=0 --data d --host ::1 --port 0 --app shop " +
+    "--instance a-1 --token-file t --channel-key-file k --allow-origin https://a.example --allow-origin http://b.example:81 " +
+    "--log json --drain 30"
+  const everyValue = {
+    actors: Option.some(["reader", "gateway", "writer"]),
+    scale: Option.some({ reader: 4, writer: 0 }),
+    data: "d",
+    host: "::1",
+    port: 0,
+    app: "shop",
+    instance: Option.some("a-1"),
+    tokenFile: Option.some("t"),
+    channelKeyFile: Option.some("k"),
+    allowOrigin: Option.some(["https://a.example", "http://b.example:81"]),
+    log: "json",
+    drain: 30
+  }
+
+  it.effect("takes every flag", () =>
+    Effect.gen(function* () {
+      expect((yield* sixfold(`start ${everyFlag}`)).seen.start).toEqual(everyValue)
+    })
+  )
+
+  it.effect("takes every flag from the environment as well", () =>
+    Effect.gen(function* () {
+      const { seen } = yield* sixfold("start", {
+        SIXFOLD_ACTORS: "reader,gateway,writer",
+        SIXFOLD_SCALE: "reader=4, writer=0",
+        SIXFOLD_DATA: "d",
+        SIXFOLD_HOST: "::1",
+        SIXFOLD_PORT: "0",
+        SIXFOLD_APP: "shop",
+        SIXFOLD_INSTANCE: "a-1",
+        SIXFOLD_TOKEN_FILE: "t",
+        SIXFOLD_CHANNEL_KEY_FILE: "k",
+        SIXFOLD_ALLOW_ORIGIN: "https://a.example,http://b.example:81",
+        SIXFOLD_LOG: "json",
+        SIXFOLD_DRAIN: "30"
+      })
+      expect(seen.start).toEqual(everyValue)
+    })
+  )
+
+  it.effect("prefers the flag to the variable, and ignores a variable that is empty", () =>
+    Effect.gen(function* () {
+      const { seen } = yield* sixfold("start --port 1", { SIXFOLD_PORT: "2", SIXFOLD_APP: "" })
+      expect(seen.start).toMatchObject({ port: 1, app: "sixfold" })
+    })
+  )
+
+  it.effect("runs the topology a module exports by default", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const file = (yield* Path.Path).join(yield* fs.makeTempDirectoryScoped(), "own.mjs")
+      yield* fs.writeFileString(file, 'export default { name: "own", nodes: [], resources: [] }\n')
+      expect((yield* sixfold(`start ${file}`)).seen.ran).toBe("own")
+    }).pipe(Effect.provide(NodeServices.layer))
+  )
+})
+
+describe("import", () => {
+  it.effect("asks the process on this machine unless told otherwise", () =>
+    Effect.gen(function* () {
+      expect((yield* sixfold("import contacts.csv")).seen.importFile).toEqual({
+        file: "contacts.csv",
+        url: new URL("http://127.0.0.1:8080"),
+        tokenFile: Option.none()
+      })
+      const { seen } = yield* sixfold("import contacts.csv", { SIXFOLD_URL: "https://sixfold.example:1" })
+      expect(seen.importFile!.url.href).toBe("https://sixfold.example:1/")
+    })
+  )
+})
+
+describe("help", () => {
+  it.effect("names every flag of start with its default and its variable", () =>
+    Effect.gen(function* () {
+      const { code, out } = yield* sixfold("start --help")
+      expect(code).toBe(0)
+      for (const text of ["--port PORT", "default 8080; SIXFOLD_PORT", "SIXFOLD_CHANNEL_KEY_FILE", "default ./data"]) {
+        expect(out).toContain(text)
+      }
+    })
+  )
+
+  it.effect("is what a bare sixfold prints", () =>
+    Effect.gen(function* () {
+      const { code, out } = yield* sixfold("")
+      expect(code).toBe(0)
+      expect(out).toMatch(/start[\s\S]*topology[\s\S]*import/)
+    })
+  )
+
+  it.effect.each(["bash", "zsh", "fish"])("completes commands and flags in %s", (shell) =>
+    Effect.gen(function* () {
+      const { code, out } = yield* sixfold(`--completions ${shell}`)
+      expect(code).toBe(0)
+      for (const word of ["start", "topology", "import", "channel-key-file"]) expect(out).toContain(word)
+    })
+  )
+})
+
+describe("topology", () => {
+  it.effect("lists dependencies and the order of starting and stopping as JSON", () =>
+    Effect.gen(function* () {
+      const { out } = yield* sixfold("topology --format json --scale writer=3")
+      expect(JSON.parse(out)).toEqual({
+        name: "line",
+        nodes: [
+          {
+            name: "gateway",
+            kind: "routes",
+            inbox: ["status"],
+            emits: [],
+            dependsOn: ["reader", "writer"],
+            start: 3,
+            stop: 1,
+            replicas: 1
+          },
+          {
+            name: "reader",
+            kind: "keyed",
+            inbox: ["first"],
+            emits: ["second"],
+            dependsOn: ["writer"],
+            start: 2,
+            stop: 2,
+            replicas: 1
+          },
+          {
+            name: "writer",
+            kind: "keyed",
+            inbox: ["second"],
+            emits: [],
+            dependsOn: [],
+            start: 1,
+            stop: 3,
+            replicas: 3
+          }
+        ]
+      })
+    })
+  )
+
+  it.effect("reads from top to bottom as it starts", () =>
+    Effect.gen(function* () {
+      const { out } = yield* sixfold("topology --scale reader=0")
+      expect(out.split("\n")).toEqual([
+        "line: started from top to bottom, stopped from bottom to top",
+        "  1 ── writer   keyed   × 1               second → ·",
+        "  2 ── reader   keyed   not started here  first → second",
+        "  3 ── gateway  routes                    status → ·"
+      ])
+    })
+  )
+
+  it.effect("draws topics between the nodes in mermaid", () =>
+    Effect.gen(function* () {
+      const { out } = yield* sixfold("topology --format mermaid")
+      expect(out).toContain("flowchart LR")
+      expect(out).toContain("n1 --> t2\n  t2 --> n2")
+    })
+  )
+})
