@@ -20,23 +20,13 @@ const shown =
       Flag.withDescription(`${description} (${fallback === undefined ? "" : `default ${fallback}; `}${variable(name)})`)
     )
 
-/** Text that is always there: given, from the environment, or the default. */
-const text = (name: string, spec: Shown & { readonly fallback: string }) =>
-  Flag.String(name).pipe(
-    shown(name, spec, spec.fallback),
-    Flag.withFallbackConfig(Config.String(variable(name))),
-    Flag.withDefault(spec.fallback)
-  )
+/** Text from the flag, or else from the variable. */
+const given = (name: string, spec: Shown, fallback?: string) =>
+  Flag.String(name).pipe(shown(name, spec, fallback), Flag.withFallbackConfig(Config.String(variable(name))))
 
-/** Text that may be absent. */
-const optional = (name: string, spec: Shown) =>
-  Flag.String(name).pipe(
-    shown(name, spec, undefined),
-    Flag.withFallbackConfig(Config.String(variable(name))),
-    Flag.optional
-  )
-
-const commas = (value: string): ReadonlyArray<string> => value.split(",").map((part) => part.trim())
+/** Text that is always there. */
+const text = (name: string, { fallback, ...spec }: Shown & { readonly fallback: string }) =>
+  given(name, spec, fallback).pipe(Flag.withDefault(fallback))
 
 /** May be given several times; each value, and the variable, may hold several with commas between. */
 const list = (name: string, spec: Shown) =>
@@ -44,22 +34,12 @@ const list = (name: string, spec: Shown) =>
     shown(name, spec, undefined),
     Flag.atLeast(1),
     Flag.withFallbackConfig(Config.map(Config.String(variable(name)), (value) => [value])),
-    Flag.map((values) => values.flatMap(commas)),
-    Flag.optional
+    Flag.map((values) => values.flatMap((value) => value.split(",").map((part) => part.trim())))
   )
 
 const parsed = <A, B>(parse: (value: A) => B | undefined, expected: string) =>
   Flag.filterMap(
     (value: A) => Option.fromUndefinedOr(parse(value)),
-    () => expected
-  )
-
-const parsedOption = <A, B>(parse: (value: A) => B | undefined, expected: string) =>
-  Flag.filterMap(
-    (value: Option.Option<A>) =>
-      Option.isNone(value)
-        ? Option.some(Option.none<B>())
-        : Option.map(Option.fromUndefinedOr(parse(value.value)), Option.some),
     () => expected
   )
 
@@ -114,12 +94,15 @@ export const port = text("port", {
 export const actors = list("actors", {
   metavar: "NAME,…",
   description: "What runs in this process; gateway is one of the names. Default: everything"
-}).pipe(parsedOption((names) => (names.includes("") ? undefined : names), "names with commas between"))
+}).pipe(
+  parsed((names: ReadonlyArray<string>) => (names.includes("") ? undefined : names), "names with commas between"),
+  Flag.optional
+)
 
 export const scale = list("scale", {
   metavar: "NAME=N",
   description: "Replicas of an actor or projection in this process, 0 for none; may be repeated. Default: one of each"
-}).pipe(parsedOption(replicas, "NAME=N, such as renewals=4"))
+}).pipe(parsed(replicas, "NAME=N, such as renewals=4"), Flag.optional)
 
 export const app = text("app", {
   metavar: "NAME",
@@ -127,25 +110,28 @@ export const app = text("app", {
   fallback: "sixfold"
 }).pipe(parsed(name, aName))
 
-export const instance = optional("instance", {
+export const instance = given("instance", {
   metavar: "NAME",
   description: "Name of this process, unlike any other's. Default: one kept in --data"
-}).pipe(parsedOption(name, aName))
+}).pipe(parsed(name, aName), Flag.optional)
 
-export const tokenFile = optional("token-file", {
+export const tokenFile = given("token-file", {
   metavar: "FILE",
   description: "File that holds the bearer token of the HTTP interface. Default: no token, loopback only"
-})
+}).pipe(Flag.optional)
 
-export const channelKeyFile = optional("channel-key-file", {
+export const channelKeyFile = given("channel-key-file", {
   metavar: "FILE",
   description: "File that holds the key of channel ids and tokens. Default: a key kept in --data"
-})
+}).pipe(Flag.optional)
 
 export const allowOrigin = list("allow-origin", {
   metavar: "URL",
   description: "Web origin that may write and open sockets beside our own; may be repeated"
-}).pipe(parsedOption((values) => all(values, webOrigin), "an origin, such as https://example.com"))
+}).pipe(
+  parsed((values: ReadonlyArray<string>) => all(values, webOrigin), "an origin, such as https://example.com"),
+  Flag.optional
+)
 
 export const log = text("log", {
   metavar: "pretty|json",

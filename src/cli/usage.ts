@@ -24,7 +24,7 @@ const told = (error: CliError.NonShowHelpErrors): string => {
       return `unknown command ${error.subcommand}${meant(error.suggestions)}`
     case "InvalidValue": {
       const what = error.kind === "flag" ? `--${error.option}` : error.option
-      return `${what}: ${JSON.stringify(error.value)} is not ${error.expected}`
+      return `${what} ${JSON.stringify(error.value)}: expected ${error.expected}`
     }
     case "MissingArgument":
       return `${error.argument} is missing`

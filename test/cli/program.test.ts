@@ -47,27 +47,30 @@ const refused: ReadonlyArray<readonly [args: string, line: string]> = [
   ["start --prot 1", "unknown flag --prot; did you mean --port?"],
   ["start --kafka 127.0.0.1:9092", "unknown flag --kafka"],
   ["strat", "unknown command strat; did you mean start?"],
-  ["start --port no", '--port: "no" is not a port, 0 to 65535'],
-  ["start --port 65536", '--port: "65536" is not a port, 0 to 65535'],
-  ["start --port -1", '--port: "-1" is not a port'],
-  ["start --port 1e3", '--port: "1e3" is not a port'],
-  ["start --app a.b", '--app: "a.b" is not 1 to 64 letters'],
-  ["start --instance ../x", "--instance: "],
-  ["start --drain soon", '--drain: "soon" is not seconds, 0 to 3600'],
-  ["start --log xml", '--log: "xml" is not pretty or json'],
-  ["start --allow-origin example.com", "is not an origin"],
-  ["start --allow-origin https://example.com/path", "is not an origin"],
-  ["start --scale reader", "is not NAME=N"],
-  ["start --scale reader=-1", "is not NAME=N"],
-  ["start --actors reader,,writer", "is not names with commas between"],
-  ["topology --format yaml", '--format: "yaml" is not tree, json or mermaid'],
+  ["start --port no", '--port "no": expected a port, 0 to 65535'],
+  ["start --port 65536", '--port "65536": expected a port, 0 to 65535'],
+  ["start --port -1", '--port "-1": expected a port'],
+  ["start --port 1e3", '--port "1e3": expected a port'],
+  ["start --app a.b", '--app "a.b": expected 1 to 64 letters'],
+  ["start --instance ../x", '--instance "../x": '],
+  ["start --port 1 --port 2", "--port"],
+  ["start --port", "--port"],
+  ["start --actors=", "expected names with commas between"],
+  ["start --drain soon", '--drain "soon": expected seconds, 0 to 3600'],
+  ["start --log xml", '--log "xml": expected pretty or json'],
+  ["start --allow-origin example.com", "expected an origin"],
+  ["start --allow-origin https://example.com/path", "expected an origin"],
+  ["start --scale reader", "expected NAME=N"],
+  ["start --scale reader=-1", "expected NAME=N"],
+  ["start --actors reader,,writer", "expected names with commas between"],
+  ["topology --format yaml", '--format "yaml": expected tree, json or mermaid'],
   ["topology --actors raeder", 'no actor is named "raeder"; did you mean reader?'],
   ["topology --scale gateway=2", "cannot scale gateway to 2: it takes 0 to 1 replicas"],
   ["topology a b", 'Unexpected positional argument: "b"'],
   ["topology ./absent.ts", "cannot load ./absent.ts: "],
   ["topology ./vitest.config.ts", "./vitest.config.ts has no topology as its default export"],
   ["import", "file is missing"],
-  ["import x.csv --url ftp://127.0.0.1", "is not an address"]
+  ["import x.csv --url ftp://127.0.0.1", "expected an address"]
 ]
 
 describe("bad input", () => {
@@ -85,7 +88,7 @@ describe("bad input", () => {
     Effect.gen(function* () {
       const { code, err } = yield* sixfold("start", { SIXFOLD_PORT: "high" })
       expect(code).toBe(2)
-      expect(err.join()).toContain('--port: "high" is not a port, 0 to 65535')
+      expect(err.join()).toContain('--port "high": expected a port, 0 to 65535')
     })
   )
 })
