@@ -1,4 +1,5 @@
-import { Context, Formatter, Layer, Logger, Tracer } from "effect"
+import type { Layer } from "effect"
+import { Context, Formatter, Logger, Tracer } from "effect"
 
 /**
  * One JSON object a line: timestamp, level, message, cause, the log annotations, and `traceId` and `spanId` where the line was written

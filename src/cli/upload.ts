@@ -1,4 +1,5 @@
-import { Effect, Option, Redacted, Schema } from "effect"
+import type { Redacted } from "effect"
+import { Effect, Option, Schema } from "effect"
 import { HttpBody, HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
 import { UsageError } from "./usage.ts"
 

@@ -1,4 +1,5 @@
-import { Console, Effect, Layer, Schema } from "effect"
+import type { Layer } from "effect"
+import { Console, Effect, Schema } from "effect"
 import { CliOutput } from "effect/cli"
 import type { CliError } from "effect/cli"
 

@@ -1,4 +1,4 @@
-import { Clock, Deferred, Effect, Exit, Fiber, Metric, Random, Schema, Scope } from "effect"
+import { Clock, Deferred, Effect, Exit, Fiber, Random, Schema, Scope } from "effect"
 import type { Child, ChildStatus, Probe, State } from "./child.ts"
 import { ending } from "./ending.ts"
 import { fresh, jittered, next, policy as defaultPolicy } from "./intensity.ts"
@@ -39,11 +39,6 @@ interface Entry {
   /** Completed by a restart by hand, which ends the present run or wait. */
   again: Deferred.Deferred<void>
 }
-
-const restartsTotal = Metric.counter("sixfold_restarts_total", {
-  description: "Restarts of a replica after a crash",
-  incremental: true
-})
 
 /** How a run ended that somebody wanted anew. */
 const startAnew = "start anew" as const
@@ -133,16 +128,12 @@ export const make = Effect.fnUntraced(function* (options: {
   })
 
   const supervise = Effect.fnUntraced(function* (entry: Entry) {
-    const { actor, replica } = entry.child
-    const restarts = Metric.withAttributes(restartsTotal, { actor, replica: String(replica) })
     while (true) {
       if (Deferred.isDoneUnsafe(entry.again)) forgive(entry)
       const startedAt = yield* Clock.currentTimeMillis
-      const counted = entry.restarts
       const exit = yield* runOnce(entry)
       if (exit === startAnew) continue
       if (!(yield* after(entry, exit, startedAt))) return
-      yield* Metric.update(restarts, entry.restarts - counted)
     }
   })
 
@@ -165,7 +156,7 @@ export const make = Effect.fnUntraced(function* (options: {
     }
   })
 
-  return {
+  const supervisor: Supervisor = {
     start,
     restart: (actor) =>
       Effect.gen(function* () {
@@ -185,7 +176,8 @@ export const make = Effect.fnUntraced(function* (options: {
       )
     ),
     failed: Deferred.await(failed)
-  } satisfies Supervisor as Supervisor
+  }
+  return supervisor
 })
 
 const drain = (entry: Entry, fiber: Fiber.Fiber<void>) =>

@@ -1,0 +1,74 @@
+import { Effect, Layer } from "effect"
+import { HttpRouter, HttpServerResponse } from "effect/http"
+import { PrometheusMetrics } from "effect/observability"
+import { Actors } from "./actors.ts"
+import { prometheus } from "./metrics.ts"
+
+const json = (body: unknown, status = 200) => HttpServerResponse.jsonUnsafe(body, { status })
+
+const problem = (status: number, error: string, message: string) => json({ error, message }, status)
+
+const named = Effect.map(HttpRouter.params, ({ name }) => name ?? "")
+
+const unknown = (name: string) => problem(404, "UnknownActor", `no actor is named ${JSON.stringify(name)}`)
+
+const topology = HttpRouter.add(
+  "GET",
+  "/topology",
+  Actors.use(({ topology }) => Effect.succeed(json(topology)))
+)
+
+const all = HttpRouter.add(
+  "GET",
+  "/actors",
+  Actors.use(({ status }) => Effect.sync(() => json(status())))
+)
+
+const one = HttpRouter.add(
+  "GET",
+  "/actors/:name",
+  Effect.gen(function* () {
+    const [{ status }, name] = [yield* Actors, yield* named]
+    const actor = status().find((actor) => actor.name === name)
+    return actor === undefined ? unknown(name) : json(actor)
+  })
+)
+
+/** 202: the replicas here drain and start anew. 409 where none runs here. */
+const restart = HttpRouter.add(
+  "POST",
+  "/actors/:name/restart",
+  Effect.gen(function* () {
+    const [{ restart, topology }, name] = [yield* Actors, yield* named]
+    if (!topology.nodes.some((node) => node.name === name)) return unknown(name)
+    const replicas = yield* restart(name)
+    if (replicas === 0) return problem(409, "NotSupervised", `${name} has no replica in this process`)
+    yield* Effect.logInfo(`${name}: restart by hand, ${replicas} replicas`)
+    return json({ name, replicas }, 202)
+  })
+)
+
+/** What runs here, well or not; always 200: a failed actor must not evict a process that can answer. */
+const health = HttpRouter.add(
+  "GET",
+  "/health/actors",
+  Actors.use(({ status, topology }) =>
+    Effect.sync(() => {
+      const here = new Set(topology.nodes.filter(({ replicas }) => replicas > 0).map(({ name }) => name))
+      return json(status().filter(({ name }) => here.has(name)))
+    })
+  )
+)
+
+const metrics = HttpRouter.add(
+  "GET",
+  "/metrics",
+  Effect.gen(function* () {
+    const { status } = yield* Actors
+    const text = `${prometheus(status())}${yield* PrometheusMetrics.format()}`
+    return HttpServerResponse.text(text, { contentType: "text/plain; version=0.0.4; charset=utf-8" })
+  })
+)
+
+/** The routes of operations. What they tell is of this process. */
+export const routes = Layer.mergeAll(topology, all, one, restart, health, metrics)
