@@ -161,19 +161,25 @@ export interface Member {
  * The broker: Apache Kafka or Redpanda (`cluster/`), or the one in this process (`embedded/`). Bytes and batches; nothing here
  * knows of actors. All clients are scoped: closing the scope closes sockets, leaves groups and ends waiting calls.
  */
-export class Kafka extends Context.Service<Kafka, {
-  /** As the broker reports it: it tells one log from another. */
-  readonly clusterId: string
-  readonly topics: Topics
-  readonly producer: Effect.Effect<Producer, KafkaError, Scope.Scope>
-  /**
-   * Takes the transactional id over: fences whoever had it before and ends its open transaction first. `timeout` is the
-   * broker's limit for one open transaction, in milliseconds (default 10,000).
-   */
-  transactor(options: { readonly transactionalId: string; readonly timeout?: number }): Effect.Effect<Transactor, KafkaError, Scope.Scope>
-  reader(options?: ReaderOptions): Effect.Effect<Reader, KafkaError, Scope.Scope>
-  /** Joins the group in the background; the listener hears of the first assignment. */
-  member(options: MemberOptions): Effect.Effect<Member, KafkaError, Scope.Scope>
-  /** The committed record at exactly this offset; none where there is no such record (compacted, a marker, aborted, beyond the end). */
-  read(position: RecordPosition): Effect.Effect<Option.Option<KafkaRecord>, KafkaError>
-}>()("sixfold/Kafka") {}
+export class Kafka extends Context.Service<
+  Kafka,
+  {
+    /** As the broker reports it: it tells one log from another. */
+    readonly clusterId: string
+    readonly topics: Topics
+    readonly producer: Effect.Effect<Producer, KafkaError, Scope.Scope>
+    /**
+     * Takes the transactional id over: fences whoever had it before and ends its open transaction first. `timeout` is the
+     * broker's limit for one open transaction, in milliseconds (default 10,000).
+     */
+    transactor(options: {
+      readonly transactionalId: string
+      readonly timeout?: number
+    }): Effect.Effect<Transactor, KafkaError, Scope.Scope>
+    reader(options?: ReaderOptions): Effect.Effect<Reader, KafkaError, Scope.Scope>
+    /** Joins the group in the background; the listener hears of the first assignment. */
+    member(options: MemberOptions): Effect.Effect<Member, KafkaError, Scope.Scope>
+    /** The committed record at exactly this offset; none where there is no such record (compacted, a marker, aborted, beyond the end). */
+    read(position: RecordPosition): Effect.Effect<Option.Option<KafkaRecord>, KafkaError>
+  }
+>()("sixfold/Kafka") {}
