@@ -1,0 +1,149 @@
+import { expect, it } from "@effect/vitest"
+import { Context, Effect, Schema } from "effect"
+import { HttpRouter } from "effect/http"
+import { describe } from "vitest"
+import { Actors, statusOf } from "../../src/supervision/actors.ts"
+import type { ChildStatus } from "../../src/supervision/child.ts"
+import { prometheus } from "../../src/supervision/metrics.ts"
+import type { PlannedNode } from "../../src/supervision/plan.ts"
+import { routes } from "../../src/supervision/routes.ts"
+
+const node = (name: string, replicas: number, kind: PlannedNode["kind"] = "keyed"): PlannedNode => ({
+  name,
+  kind,
+  inbox: [],
+  emits: [],
+  dependsOn: [],
+  start: 1,
+  stop: 1,
+  replicas
+})
+const nodes = [node("gateway", 1, "routes"), node("renewals", 2), node("elsewhere", 0)]
+const held = { key: 'user "1"', since: "2026-01-01T00:00:00.000Z", cause: "payment" }
+const child = (replica: number, state: ChildStatus["state"]): ChildStatus => ({
+  actor: "renewals",
+  kind: "keyed",
+  replica,
+  state,
+  partitions: [{ partition: 3, lag: 7, inFlight: 2, parked: 1, held }],
+  restarts: 4
+})
+const status = () => statusOf(nodes, [child(0, "running"), child(1, "failed")], "p1")
+
+/** The answers of the routes, and which actors were asked to restart. */
+const served = Effect.gen(function* () {
+  const restarted: Array<string> = []
+  const actors = Context.make(Actors, {
+    topology: { name: "shop", nodes },
+    status,
+    restart: (name) =>
+      Effect.sync(() => {
+        restarted.push(name)
+        return name === "renewals" ? 2 : 0
+      }),
+    busy: Effect.succeed(false),
+    failed: Effect.never
+  })
+  const web = yield* Effect.acquireRelease(
+    Effect.sync(() => HttpRouter.toWebHandler(routes, { disableLogger: true })),
+    ({ dispose }) => Effect.promise(dispose)
+  )
+  const ask = (method: string, path: string) =>
+    Effect.promise(async () => {
+      const response = await web.handler(new Request(`http://127.0.0.1${path}`, { method }), actors)
+      const text = await response.text()
+      const isJson = response.headers.get("content-type")?.startsWith("application/json") ?? false
+      return { status: response.status, body: isJson ? (JSON.parse(text) as unknown) : text }
+    })
+  return { ask, restarted }
+})
+
+describe("routes of operations", () => {
+  it.effect("show the topology as planned here", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* served
+      expect(yield* ask("GET", "/topology")).toEqual({ status: 200, body: { name: "shop", nodes } })
+    })
+  )
+
+  it.effect("show every actor, and one by name, with the worst state of its replicas", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* served
+      const renewals = {
+        name: "renewals",
+        kind: "keyed",
+        state: "failed",
+        replicas: [
+          { instance: "p1", replica: 0, state: "running", partitions: child(0, "running").partitions, restarts: 4 },
+          { instance: "p1", replica: 1, state: "failed", partitions: child(0, "running").partitions, restarts: 4 }
+        ]
+      }
+      expect(yield* ask("GET", "/actors/renewals")).toEqual({ status: 200, body: renewals })
+      expect((yield* ask("GET", "/actors")).body).toEqual([
+        { name: "gateway", kind: "routes", state: "running", replicas: [] },
+        renewals,
+        { name: "elsewhere", kind: "keyed", state: "stopped", replicas: [] }
+      ])
+    })
+  )
+
+  it.effect("tell the health of what runs here, with 200 also when an actor has failed", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* served
+      const { body, status } = yield* ask("GET", "/health/actors")
+      expect(status).toBe(200)
+      expect((body as ReadonlyArray<{ name: string }>).map(({ name }) => name)).toEqual(["gateway", "renewals"])
+    })
+  )
+
+  it.effect("restart an actor by hand", () =>
+    Effect.gen(function* () {
+      const { ask, restarted } = yield* served
+      expect(yield* ask("POST", "/actors/renewals/restart")).toEqual({
+        status: 202,
+        body: { name: "renewals", replicas: 2 }
+      })
+      expect(restarted).toEqual(["renewals"])
+    })
+  )
+
+  it.effect("answer for an unknown actor, and for one that does not run here, and touch nothing", () =>
+    Effect.gen(function* () {
+      const { ask, restarted } = yield* served
+      expect(yield* ask("GET", "/actors/nobody")).toEqual({
+        status: 404,
+        body: { error: "UnknownActor", message: 'no actor is named "nobody"' }
+      })
+      expect((yield* ask("POST", "/actors/nobody/restart")).status).toBe(404)
+      expect(yield* ask("POST", "/actors/elsewhere/restart")).toMatchObject({
+        status: 409,
+        body: { error: "NotSupervised" }
+      })
+      expect(restarted).toEqual(["elsewhere"])
+    })
+  )
+
+  it.effect("give every series a line of its own in Prometheus' text", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* served
+      const { body } = yield* ask("GET", "/metrics")
+      expect(body).toContain('sixfold_replica_state{actor="renewals",replica="1",state="failed"} 1\n')
+      expect(body).toContain('sixfold_replica_restarts_total{actor="renewals",replica="0"} 4\n')
+      expect(body).toContain('sixfold_partition_lag{actor="renewals",replica="0",partition="3"} 7\n')
+      expect(body).toContain('sixfold_partition_held{actor="renewals",replica="0",partition="3"} 1\n')
+    })
+  )
+})
+
+it.prop("a label cannot break out of its line", [Schema.String], ([topic]) => {
+  const text = prometheus(
+    statusOf(
+      [node("view", 1, "projection")],
+      [{ ...child(0, "running"), actor: "view", partitions: [{ ...child(0, "running").partitions[0]!, topic }] }],
+      "p1"
+    )
+  )
+  for (const line of text.trimEnd().split("\n")) {
+    expect(line).toMatch(/^(# (HELP|TYPE) sixfold_\w+ [\w .,]+|sixfold_\w+\{(\w+="([^"\\]|\\["\\n])*",?)+\} \d+)$/)
+  }
+})
