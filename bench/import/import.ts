@@ -1,0 +1,117 @@
+/**
+ * A contacts import end to end, as a user has it: one process with the embedded broker and SQLite on disk, the file over HTTP.
+ *
+ *     node bench/import/import.ts [--rows 1000000]
+ *
+ * Prints a table and a line of JSON: seconds until the 202, until the import is done, until the last contact can be read; rows a
+ * second; the server's peak resident memory (Linux).
+ */
+import { spawn } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Readable } from "node:stream"
+import { setTimeout as sleep } from "node:timers/promises"
+import { parseArgs } from "node:util"
+import { generateContacts } from "../../test/fixtures/generate-contacts.ts"
+
+const { values } = parseArgs({ options: { rows: { type: "string", default: "1000000" } } })
+const rows = Number(values.rows)
+const giveUpAfter = 600_000
+const main = new URL("../../topology/main.ts", import.meta.url).pathname
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer()
+    server.on("error", reject)
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0))
+    })
+  })
+
+/** Asks until the answer is the wanted one. */
+const until = async <A>(ask: () => Promise<A | undefined>, what: string): Promise<A> => {
+  const start = performance.now()
+  while (performance.now() - start < giveUpAfter) {
+    const answer = await ask().catch(() => undefined)
+    if (answer !== undefined) return answer
+    await sleep(100)
+  }
+  throw new Error(`gave up waiting for ${what}`)
+}
+
+interface ImportAnswer {
+  readonly state: string
+  readonly rows: { readonly imported: number; readonly rejected: number; readonly failed: number }
+}
+
+const peakMegabytes = (pid: number): number | undefined => {
+  try {
+    const line = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))
+    return line === null ? undefined : Math.round(Number(line[1]) / 1024)
+  } catch {
+    // not Linux
+    return undefined
+  }
+}
+
+const measure = async (url: string, pid: number) => {
+  await until(async () => (await fetch(`${url}/health/ready`)).ok || undefined, "the server")
+  const start = performance.now()
+  const seconds = () => Math.round((performance.now() - start) / 10) / 100
+  let bytes = 0
+  const counted = function* () {
+    for (const chunk of generateContacts({ rows, rejectEvery: 1000 })) {
+      bytes += chunk.length
+      yield chunk
+    }
+  }
+  const response = await fetch(`${url}/imports`, {
+    method: "POST",
+    headers: { "content-type": "text/csv" },
+    body: Readable.toWeb(Readable.from(counted())) as ReadableStream,
+    duplex: "half"
+  } as RequestInit)
+  if (response.status !== 202) throw new Error(`the upload was answered ${response.status}: ${await response.text()}`)
+  const { importId } = (await response.json()) as { importId: string }
+  const uploaded = seconds()
+  const done = await until(async () => {
+    const answer = await fetch(`${url}/imports/${importId}`)
+    if (!answer.ok) return undefined
+    const status = (await answer.json()) as ImportAnswer
+    return status.state === "accepted" || status.state === "running" ? undefined : status
+  }, "the import")
+  const imported = seconds()
+  const last = `row.${rows - 2}@example.com`
+  await until(async () => (await fetch(`${url}/contacts/${last}`)).ok || undefined, "the last contact")
+  const readable = seconds()
+  return {
+    rows,
+    megabytes: Math.round(bytes / 1e6),
+    state: done.state,
+    ...done.rows,
+    uploadedAfter: uploaded,
+    doneAfter: imported,
+    readableAfter: readable,
+    rowsPerSecond: Math.round(rows / imported),
+    peakMegabytes: peakMegabytes(pid)
+  }
+}
+
+const data = mkdtempSync(join(tmpdir(), "sixfold-bench-"))
+const port = await freePort()
+const server = spawn(process.execPath, [main, "start", "--port", String(port), "--data", data], {
+  stdio: ["ignore", "ignore", "inherit"]
+})
+try {
+  const result = await measure(`http://127.0.0.1:${port}`, server.pid!)
+  console.table(result)
+  console.log(JSON.stringify({ bench: "import", ...result }))
+  if (result.state !== "done") process.exitCode = 1
+} finally {
+  server.kill("SIGTERM")
+  await new Promise((resolve) => server.once("exit", resolve))
+  rmSync(data, { recursive: true, force: true })
+}
