@@ -20,6 +20,8 @@ export interface ActorStatus {
   /** The worst of its replicas' states; `stopped` where none runs here. */
   readonly state: State
   readonly replicas: ReadonlyArray<ReplicaStatus>
+  /** In the actor's dead-letter topic, whoever wrote them. */
+  readonly deadLetters: number
 }
 
 /** What runs in this process: for `/actors`, `/health/actors`, the command line and tests. */
@@ -50,17 +52,22 @@ const worstFirst: ReadonlyArray<State> = [
 
 const worst = (states: ReadonlyArray<State>): State => worstFirst.find((state) => states.includes(state)) ?? "stopped"
 
-/** The nodes with what the supervisor knows of their replicas. A node without replicas of its own runs as long as it is planned. */
-export const statusOf = (
-  nodes: ReadonlyArray<PlannedNode>,
-  children: ReadonlyArray<ChildStatus>,
-  instance: string
-): ReadonlyArray<ActorStatus> =>
+/** What is known of the nodes at one moment. */
+export interface Known {
+  readonly nodes: ReadonlyArray<PlannedNode>
+  readonly instance: string
+  readonly children: ReadonlyArray<ChildStatus>
+  /** By name. */
+  readonly deadLetters: (actor: string) => number
+}
+
+/** A node without replicas of its own runs as long as it is planned. */
+export const statusOf = ({ children, deadLetters, instance, nodes }: Known): ReadonlyArray<ActorStatus> =>
   nodes.map(({ kind, name, replicas: planned }) => {
     const replicas = children
       .filter(({ actor }) => actor === name)
       .map(({ partitions, replica, restarts, state }) => ({ instance, replica, state, partitions, restarts }))
     const supervised = kind === "keyed" || kind === "projection"
     const state = supervised ? worst(replicas.map(({ state }) => state)) : planned > 0 ? "running" : "stopped"
-    return { name, kind, state, replicas }
+    return { name, kind, state, replicas, deadLetters: deadLetters(name) }
   })

@@ -8,12 +8,13 @@ import type { TopicSpec } from "../kafka/kafka.ts"
 import { Actors, statusOf } from "./actors.ts"
 import * as Children from "./children.ts"
 import type { Place } from "./children.ts"
+import * as DeadLetters from "./deadLetters.ts"
 import { gateway } from "./graph.ts"
 import type { Policy } from "./intensity.ts"
 import { plan, steps } from "./plan.ts"
 import type { PlannedNode, Selection, TopologyError } from "./plan.ts"
 import * as Supervisor from "./supervisor.ts"
-import { declaredTopics } from "./topics.ts"
+import { deadLetterTopics, declaredTopics } from "./topics.ts"
 
 export interface LayerOptions<E = never, R = never> extends Selection {
   /** Prefix of groups and transactional ids. Default "sixfold". */
@@ -71,6 +72,8 @@ const start = Effect.fnUntraced(function* (topology: AnyTopology, options: Layer
   const topics = yield* Effect.fromResult(declaredTopics(topology))
   const place = { app: options.app ?? "sixfold", instance: options.instance ?? "main" }
   yield* ensureTopics(topics)
+  const deadLetters = deadLetterTopics(topology)
+  const letters = yield* DeadLetters.count([...deadLetters.values()])
   const services = yield* sharedServices(topology)
   const policy = options.policy === undefined ? {} : { policy: options.policy }
   const supervisor = yield* Supervisor.make({ instance: place.instance, ...policy })
@@ -80,7 +83,13 @@ const start = Effect.fnUntraced(function* (topology: AnyTopology, options: Layer
   }
   const actors = Actors.of({
     topology: { name: topology.name, nodes },
-    status: () => statusOf(nodes, supervisor.status(), place.instance),
+    status: () =>
+      statusOf({
+        nodes,
+        instance: place.instance,
+        children: supervisor.status(),
+        deadLetters: (actor) => letters.count(deadLetters.get(actor)?.name ?? "")
+      }),
     restart: supervisor.restart,
     busy: supervisor.busy,
     failed: supervisor.failed

@@ -39,6 +39,12 @@ export const prometheus = (actors: ReadonlyArray<ActorStatus>): string => {
     partitions.map(({ labels, status }) => ({ labels, value: value(status) }))
   return [
     family(
+      "sixfold_dead_letters",
+      "gauge",
+      "Records in the dead letters of the actor.",
+      actors.map(({ deadLetters, name: actor }) => ({ labels: { actor }, value: deadLetters }))
+    ),
+    family(
       "sixfold_replica_state",
       "gauge",
       "1 for the state the replica is in.",

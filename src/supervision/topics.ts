@@ -20,6 +20,16 @@ const topicsOf = (node: AnyNode): ReadonlyArray<TopicSpec> => {
 const differ = (a: TopicSpec, b: TopicSpec): keyof TopicSpec | undefined =>
   (["partitions", "cleanup", "retention", "maxMessageBytes"] as const).find((setting) => a[setting] !== b[setting])
 
+/** The topics of dead letters, by the actor whose they are. */
+export const deadLetterTopics = (topology: AnyTopology): ReadonlyMap<string, TopicSpec> =>
+  new Map(
+    topology.nodes.flatMap((node) =>
+      isRoutes(node) || node.kind !== "keyed"
+        ? []
+        : [[node.name, ownTopics(node.name, node.definition.inbox.spec).deadLetters] as const]
+    )
+  )
+
 /** Every topic the topology declares, once, also of nodes that do not run here. Two declarations that differ are an error. */
 export const declaredTopics = (topology: AnyTopology): Result.Result<ReadonlyArray<TopicSpec>, TopologyError> => {
   const specs = new Map<string, TopicSpec>()

@@ -28,7 +28,9 @@ const child = (replica: number, state: ChildStatus["state"]): ChildStatus => ({
   partitions: [{ partition: 3, lag: 7, inFlight: 2, parked: 1, held }],
   restarts: 4
 })
-const status = () => statusOf(nodes, [child(0, "running"), child(1, "failed")], "p1")
+const letters = (actor: string) => (actor === "renewals" ? 9 : 0)
+const status = () =>
+  statusOf({ nodes, instance: "p1", children: [child(0, "running"), child(1, "failed")], deadLetters: letters })
 
 /** The answers of the routes, and which actors were asked to restart. */
 const served = Effect.gen(function* () {
@@ -76,13 +78,14 @@ describe("routes of operations", () => {
         replicas: [
           { instance: "p1", replica: 0, state: "running", partitions: child(0, "running").partitions, restarts: 4 },
           { instance: "p1", replica: 1, state: "failed", partitions: child(0, "running").partitions, restarts: 4 }
-        ]
+        ],
+        deadLetters: 9
       }
       expect(yield* ask("GET", "/actors/renewals")).toEqual({ status: 200, body: renewals })
       expect((yield* ask("GET", "/actors")).body).toEqual([
-        { name: "gateway", kind: "routes", state: "running", replicas: [] },
+        { name: "gateway", kind: "routes", state: "running", replicas: [], deadLetters: 0 },
         renewals,
-        { name: "elsewhere", kind: "keyed", state: "stopped", replicas: [] }
+        { name: "elsewhere", kind: "keyed", state: "stopped", replicas: [], deadLetters: 0 }
       ])
     })
   )
@@ -129,6 +132,7 @@ describe("routes of operations", () => {
       const { body } = yield* ask("GET", "/metrics")
       expect(body).toContain('sixfold_replica_state{actor="renewals",replica="1",state="failed"} 1\n')
       expect(body).toContain('sixfold_replica_restarts_total{actor="renewals",replica="0"} 4\n')
+      expect(body).toContain('sixfold_dead_letters{actor="renewals"} 9\n')
       expect(body).toContain('sixfold_partition_lag{actor="renewals",replica="0",partition="3"} 7\n')
       expect(body).toContain('sixfold_partition_held{actor="renewals",replica="0",partition="3"} 1\n')
     })
@@ -137,11 +141,14 @@ describe("routes of operations", () => {
 
 it.prop("a label cannot break out of its line", [Schema.String], ([topic]) => {
   const text = prometheus(
-    statusOf(
-      [node("view", 1, "projection")],
-      [{ ...child(0, "running"), actor: "view", partitions: [{ ...child(0, "running").partitions[0]!, topic }] }],
-      "p1"
-    )
+    statusOf({
+      nodes: [node("view", 1, "projection")],
+      instance: "p1",
+      children: [
+        { ...child(0, "running"), actor: "view", partitions: [{ ...child(0, "running").partitions[0]!, topic }] }
+      ],
+      deadLetters: letters
+    })
   )
   for (const line of text.trimEnd().split("\n")) {
     expect(line).toMatch(/^(# (HELP|TYPE) sixfold_\w+ [\w .,]+|sixfold_\w+\{(\w+="([^"\\]|\\["\\n])*",?)+\} \d+)$/)
