@@ -1,5 +1,5 @@
 import type { Fiber } from "effect"
-import type { StoredMessage, Timer, Wait } from "../store/entry.ts"
+import type { Pause, StoredMessage, Timer, Wait } from "../store/entry.ts"
 import type { Slot } from "./window.ts"
 
 /** An admitted inbox message. Parked, its bytes lie in the changelog and `done` is true: it holds the prefix no more. */
@@ -40,6 +40,7 @@ export class Cell {
   /** In the changelog, in order; the first is running, waits by `wait`, or is next. */
   parked: Array<Message> = noMessages
   wait: Wait | undefined
+  paused: Pause | undefined
   timers: Map<string, Timer> | undefined
   /** Names of timers whose time has come. */
   due: Array<string> = noNames
@@ -105,6 +106,7 @@ export class Cell {
       this.idle &&
       this.bytes === undefined &&
       this.wait === undefined &&
+      this.paused === undefined &&
       (this.timers === undefined || this.timers.size === 0)
     )
   }

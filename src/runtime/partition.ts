@@ -1,16 +1,17 @@
-import { DateTime, Result } from "effect"
+import { Option, Result } from "effect"
 import type { ActorDefinition } from "../actor/actor.ts"
 import type { Batch, KafkaRecord, ProducerRecord, TopicPartition } from "../kafka/records.ts"
 import { partitionFor } from "../kafka/partitioner.ts"
 import * as Entry from "../store/entry.ts"
-import { firing } from "../store/recurrence.ts"
-import type { Outcome } from "./attempt.ts"
 import { Cell, passive } from "./cell.ts"
-import type { Message, Running, Task } from "./cell.ts"
-import { statusRecords } from "./collect.ts"
+import type { Message, Running } from "./cell.ts"
 import type { Emitted } from "./collect.ts"
+import { commanded, commandOf, obey } from "./control.ts"
 import { deadLetterRecord } from "./deadLetter.ts"
 import { Window } from "./window.ts"
+
+/** A changed entry of the changelog; a null value deletes it. */
+export type EntryChange = readonly [key: Uint8Array, value: Uint8Array | null]
 
 /** A finished turn: what settling it writes. Those of one key settle in order. */
 export interface Finished {
@@ -21,7 +22,7 @@ export interface Finished {
   /** The inbox offset it consumes from the window; -1 where it consumes none (a timer, an unparked message). */
   readonly offset: number
   readonly outputs: ReadonlyArray<ProducerRecord>
-  readonly entries: ReadonlyArray<readonly [key: Uint8Array, value: Uint8Array | null]>
+  readonly entries: ReadonlyArray<EntryChange>
 }
 
 /** A moment at which a key of a partition has something to do. */
@@ -59,14 +60,6 @@ export interface SettleSet {
 }
 
 const text = new TextDecoder()
-const utf8 = new TextEncoder()
-
-const weigh = (records: ReadonlyArray<ProducerRecord>): number => {
-  let bytes = 0
-  for (const { key, value } of records) bytes += (key?.length ?? 0) + (value?.length ?? 0) + 32
-  return bytes
-}
-
 /**
  * One owned inbox partition: which keys exist, what each does next, and what may be settled. A state machine without effects;
  * the replica drives it. `over` ends it: what still comes back from its handlers is dropped.
@@ -99,6 +92,14 @@ export class Partition implements TopicPartition {
     this.position = { topicId, next: 0, settle: 0 }
   }
 
+  get actor(): string {
+    return this.around.definition.name
+  }
+
+  get deadLetters(): string {
+    return this.around.deadLetters
+  }
+
   get unsettled(): number {
     return this.finished.length
   }
@@ -114,41 +115,6 @@ export class Partition implements TopicPartition {
 
   // ------------------------------------------------------------------ restoring
 
-  /** Takes over one record of the changelog, in log order. */
-  restore(record: KafkaRecord): void {
-    const entry = Entry.decodeEntryKey(record.key!)
-    if (entry.kind === Entry.kinds.position) {
-      if (record.value !== null) this.position = Entry.positionValue.decode(record.value)
-      return
-    }
-    const cell = this.cell(entry.key)
-    const { value } = record
-    switch (entry.kind) {
-      case Entry.kinds.state:
-        cell.bytes = value ?? undefined
-        break
-      case Entry.kinds.timer: {
-        cell.timers ??= new Map()
-        if (value === null) cell.timers.delete(Entry.timerName(entry))
-        else cell.timers.set(Entry.timerName(entry), Entry.timerValue.decode(value))
-        break
-      }
-      case Entry.kinds.parked: {
-        const offset = Entry.parkedOffset(entry)
-        const others = cell.parked.filter((message) => message.offset !== offset)
-        if (value !== null) others.push(this.parkedMessage(cell, Entry.decodeParked(offset, value)))
-        cell.parked = others.sort((a, b) => a.offset - b.offset)
-        break
-      }
-      case Entry.kinds.wait:
-        cell.wait = value === null ? undefined : Entry.waitValue.decode(value)
-        break
-      default:
-        throw new Error(`changelog entry of unknown kind ${entry.kind}: written by a newer version?`)
-    }
-    if (cell.empty) this.cells.delete(cell.key)
-  }
-
   /** Everything is restored: from now on keys have things to do. */
   activate(next: number, topicId: string): void {
     this.position = { topicId, next, settle: this.position.settle }
@@ -163,16 +129,16 @@ export class Partition implements TopicPartition {
 
   // ------------------------------------------------------------------ admitting
 
-  admit(batch: Batch): void {
+  admit(batch: Batch, now: number): void {
     const last = batch.records.length - 1
     batch.records.forEach((record, index) => {
-      this.admitRecord(record, index === last ? batch.nextOffset : record.offset + 1)
+      this.admitRecord(record, index === last ? batch.nextOffset : record.offset + 1, now)
     })
     this.readOffset = batch.nextOffset
     this.endOffset = batch.endOffset
   }
 
-  private admitRecord(record: KafkaRecord, next: number): void {
+  private admitRecord(record: KafkaRecord, next: number, now: number): void {
     const { codec, spec } = this.around.definition.inbox
     const key = codec.decodeKey(record.key)
     const misplaced = record.key !== null && partitionFor(record.key, spec.partitions) !== this.partition
@@ -182,7 +148,9 @@ export class Partition implements TopicPartition {
     this.window.admit(message)
     if (misplaced) return this.reroute(message, record)
     if (Result.isFailure(key)) return this.discard(message, record, key.failure.message)
-    if (cell.parked.length > 0) return this.park(message)
+    const whom = record.headers.length === 0 ? undefined : commanded(record)
+    if (whom !== undefined) return this.command(message, record, whom, now)
+    if (cell.parked.length > 0 || cell.paused !== undefined) return this.park(message)
     cell.enqueue(message)
     if (cell.running === undefined) this.around.wake(this, cell)
   }
@@ -197,6 +165,17 @@ export class Partition implements TopicPartition {
       outputs: [{ ...record, topic: this.topic, partition }],
       entries: []
     })
+  }
+
+  /** Commands bypass the key's queue; another actor's are only passed over. */
+  private command(message: Message, record: KafkaRecord, whom: string, now: number): void {
+    const { cell, offset } = message
+    this.window.finish(message, message.bytes)
+    const command = whom === this.actor ? commandOf(record) : Option.none()
+    const written = Option.isNone(command) ? { entries: [], outputs: [] } : obey(this, cell, command.value, now)
+    this.finish({ cell, offset, ...written })
+    if (cell.paused !== undefined || cell.parked.length > 0) this.parkMailbox(cell)
+    this.around.wake(this, cell)
   }
 
   private discard(message: Message, record: KafkaRecord, cause: string): void {
@@ -236,40 +215,6 @@ export class Partition implements TopicPartition {
     this.around.wake(this, cell)
   }
 
-  /** The next task of a key at `now`, if it may run. */
-  next(cell: Cell, now: number): Task | undefined {
-    if (this.phase !== "active" || cell.running !== undefined) return undefined
-    if (cell.timedOut !== undefined) return cell.timedOut
-    const timer = this.nextTimer(cell, now)
-    if (timer !== undefined) return timer
-    const parked = cell.parked[0]
-    if (parked === undefined) {
-      const message = cell.dequeue()
-      return message && { _tag: "Message", message, attempt: 1 }
-    }
-    const { wait } = cell
-    if (wait !== undefined && (wait.until === undefined || wait.until > now)) return undefined
-    return { _tag: "Message", message: parked, attempt: (wait?.attempt ?? 0) + 1 }
-  }
-
-  private nextTimer(cell: Cell, now: number): Task | undefined {
-    for (let name = cell.silence(); name !== undefined; name = cell.silence()) {
-      const timer = cell.timers?.get(name)
-      if (timer === undefined || (timer.retryAt ?? timer.due) > now) continue
-      if (firing(timer, now).fires) return { _tag: "Timer", name, timer, attempt: timer.attempt + 1 }
-      this.finish({ cell, offset: -1, outputs: [], entries: this.advance(cell, name, timer, now) })
-    }
-    return undefined
-  }
-
-  /** Whether the key has anything left to run now. */
-  wants(cell: Cell, now: number): boolean {
-    if (this.phase !== "active" || cell.running !== undefined) return false
-    if (cell.timedOut !== undefined || cell.due.length > 0) return true
-    if (cell.parked.length === 0) return cell.mailbox.length > 0
-    return cell.wait === undefined || (cell.wait.until !== undefined && cell.wait.until <= now)
-  }
-
   /** A handler of the key has begun. */
   started(cell: Cell, running: Running): void {
     cell.running = running
@@ -291,121 +236,10 @@ export class Partition implements TopicPartition {
     for (const cell of this.running) cell.running!.fiber.interruptUnsafe()
   }
 
-  // ------------------------------------------------------------------ finishing
-
-  /** Takes the outcome of a task: the key's memory changes now, the log when it settles. */
-  complete(cell: Cell, task: Task, outcome: Outcome, now: number): void {
-    const entries: Array<readonly [Uint8Array, Uint8Array | null]> = []
-    const outputs: Array<ProducerRecord> = []
-    for (const { record } of outcome.emitted) outputs.push(record)
-    for (const reported of outcome.reported) {
-      outputs.push(...statusRecords(reported, cell.key, { now, headers: [] }))
-    }
-    if (outcome.state !== cell.state) {
-      cell.state = outcome.state
-      cell.bytes = outcome.bytes ?? undefined
-      if (this.around.definition.state !== undefined) entries.push([Entry.stateKey(cell.key), outcome.bytes])
-    }
-    if (outcome.ending._tag === "DeadLetter") outputs.push(this.deadLetter(cell, task, outcome.ending.cause, now))
-    let offset = -1
-    if (task._tag === "Timer") entries.push(...this.completeTimer(cell, task, outcome, now))
-    else {
-      if (!task.message.done) offset = task.message.offset
-      entries.push(...this.completeMessage(cell, task, outcome, weigh(outputs), now))
-    }
-    for (const [name, change] of outcome.timers ?? []) {
-      entries.push([Entry.timerKey(cell.key, name), change && Entry.timerValue.encode(change.timer)])
-      if (change === null) cell.timers?.delete(name)
-      else {
-        cell.timers ??= new Map()
-        cell.timers.set(name, change.timer)
-        this.expect(cell, change.timer.due, name)
-      }
-    }
-    this.finish({ cell, id: this.idempotencyKey(cell, task), emitted: outcome.emitted, offset, outputs, entries })
-    // What waits behind a message that has just been parked is parked behind it, as turns of its own.
-    if (cell.parked.length > 0) this.parkMailbox(cell)
-  }
-
-  private completeMessage(cell: Cell, task: Task & { _tag: "Message" }, outcome: Outcome, weight: number, now: number) {
-    const entries: Array<readonly [Uint8Array, Uint8Array | null]> = []
-    const { message } = task
-    const { ending } = outcome
-    const wasParked = message.done
-    if (ending._tag === "Retry" || ending._tag === "Hold") {
-      if (!wasParked) entries.push(this.setAside(message))
-      cell.wait = {
-        attempt: task.attempt,
-        cause: ending.cause,
-        since: cell.wait?.since ?? now,
-        ...(ending._tag === "Retry" ? { until: now + ending.delay } : {})
-      }
-      entries.push([Entry.waitKey(cell.key), Entry.waitValue.encode(cell.wait)])
-      if (cell.wait.until !== undefined) this.expect(cell, cell.wait.until)
-      return entries
-    }
-    if (wasParked) {
-      cell.unpark()
-      entries.push([Entry.parkedKey(cell.key, message.offset), null])
-    } else this.window.finish(message, weight + (outcome.bytes?.length ?? 0))
-    if (cell.wait !== undefined) {
-      cell.wait = undefined
-      entries.push([Entry.waitKey(cell.key), null])
-    }
-    return entries
-  }
-
-  private completeTimer(cell: Cell, task: Task & { _tag: "Timer" }, outcome: Outcome, now: number) {
-    const { name, timer } = task
-    // The turn set or cancelled this very timer: that holds.
-    if (outcome.timers?.has(name) === true) return []
-    const { ending } = outcome
-    if (ending._tag !== "Retry" && ending._tag !== "Hold") return this.advance(cell, name, timer, now)
-    // A held timer never comes due by itself.
-    const retryAt = ending._tag === "Retry" ? now + ending.delay : Number.MAX_SAFE_INTEGER
-    const again: Entry.Timer = { ...timer, attempt: task.attempt, retryAt }
-    cell.timers!.set(name, again)
-    if (ending._tag === "Retry") this.expect(cell, retryAt, name)
-    return [[Entry.timerKey(cell.key, name), Entry.timerValue.encode(again)] as const]
-  }
-
-  /** A timer that took effect (or was skipped) becomes its next due time, or is over. */
-  private advance(cell: Cell, name: string, timer: Entry.Timer, now: number) {
-    const { next } = firing(timer, now)
-    if (next === undefined) cell.timers?.delete(name)
-    else {
-      cell.timers!.set(name, next)
-      this.expect(cell, next.due, name)
-    }
-    return [[Entry.timerKey(cell.key, name), next === undefined ? null : Entry.timerValue.encode(next)] as const]
-  }
-
-  private deadLetter(cell: Cell, task: Task, cause: string, now: number): ProducerRecord {
-    const common = { topic: this.around.deadLetters, partition: this.partition, failedAt: now }
-    const key = utf8.encode(cell.key)
-    const letter = { id: this.idempotencyKey(cell, task), cause, attempts: task.attempt, source: this.sourceOf(task) }
-    return deadLetterRecord(
-      task._tag === "Timer"
-        ? { ...common, key, value: cell.bytes ?? null, headers: [], letter }
-        : { ...common, key, value: task.message.value, headers: task.message.headers, letter }
-    )
-  }
-
-  sourceOf(task: Task) {
-    return task._tag === "Timer"
-      ? { timer: task.name, due: DateTime.makeUnsafe(task.timer.due) }
-      : { topic: this.topic, partition: this.partition, offset: task.message.offset }
-  }
-
-  idempotencyKey(cell: Cell, task: Task): string {
-    return task._tag === "Timer"
-      ? `${this.around.definition.name}/${cell.key}/${task.name}/${new Date(task.timer.due).toISOString()}`
-      : `${this.topic}/${this.partition}/${task.message.offset}`
-  }
-
   // ------------------------------------------------------------------ parking
 
-  private setAside(message: Message): readonly [Uint8Array, Uint8Array] {
+  /** Puts a message behind the others of its key: it no longer holds the prefix. */
+  setAside(message: Message): EntryChange {
     this.window.finish(message, message.bytes)
     message.cell.park(message)
     return [Entry.parkedKey(message.cell.key, message.offset), Entry.parkedValue(message)]
@@ -416,7 +250,8 @@ export class Partition implements TopicPartition {
     this.finish({ cell, offset, outputs: [], entries: [this.setAside(message)] })
   }
 
-  private parkMailbox(cell: Cell): void {
+  /** What is not started of a key that waits. */
+  parkMailbox(cell: Cell): void {
     for (let message = cell.dequeue(); message !== undefined; message = cell.dequeue()) this.park(message)
   }
 
@@ -486,25 +321,24 @@ export class Partition implements TopicPartition {
 
   // ------------------------------------------------------------------ pieces
 
-  private finish(turn: Finished): void {
+  /** A turn has finished, and waits to be settled. */
+  finish(turn: Finished): void {
     turn.cell.unsettled++
     this.finished.push(turn)
   }
 
-  private expect(cell: Cell, due: number, timer?: string): void {
+  /** The key will have something to do at `due`: a timer, or its wait is over. */
+  expect(cell: Cell, due: number, timer?: string): void {
     this.around.expect({ due, partition: this, cell, ...(timer === undefined ? {} : { timer }) })
   }
 
-  private cell(key: string): Cell {
+  /** The key's cell, made if there is none. */
+  cell(key: string): Cell {
     let cell = this.cells.get(key)
     if (cell === undefined) {
       cell = new Cell(key)
       this.cells.set(key, cell)
     }
     return cell
-  }
-
-  private parkedMessage(cell: Cell, stored: Entry.StoredMessage): Message {
-    return { ...stored, cell, next: stored.offset + 1, bytes: stored.value?.length ?? 0, weight: 0, done: true }
   }
 }

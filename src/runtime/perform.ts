@@ -7,6 +7,7 @@ import type { Cell, Task } from "./cell.ts"
 import type { StateCodec } from "./codec.ts"
 import { RecordRefused, TimedOut } from "./errors.ts"
 import type { Partition } from "./partition.ts"
+import { idempotencyKey, sourceOf } from "./identity.ts"
 
 const utf8 = new TextEncoder()
 
@@ -30,7 +31,7 @@ export const perform = (
     const now = cell.running!.since
     const state = Result.try(() => codec.stateOf(cell))
     if (Result.isFailure(state)) return Effect.succeed(unreadable(cell, state.failure))
-    const id = partition.idempotencyKey(cell, task)
+    const id = idempotencyKey(partition, cell, task)
     const self = (handler: Attempt["handler"]): Attempt => ({
       definition,
       key: Result.getOrThrow(definition.inbox.codec.decodeKey(utf8.encode(cell.key))),
@@ -39,7 +40,7 @@ export const perform = (
       now,
       headers: task._tag === "Message" ? task.message.headers.filter(([name]) => name === "traceparent") : [],
       state: state.success,
-      source: partition.sourceOf(task),
+      source: sourceOf(partition, task),
       handler,
       encode: codec.encode
     })

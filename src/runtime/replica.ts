@@ -8,6 +8,7 @@ import type { Member } from "../kafka/kafka.ts"
 import { DueHeap } from "../store/heap.ts"
 import type { Cell } from "./cell.ts"
 import * as Codec from "./codec.ts"
+import { complete } from "./completion.ts"
 import { ownTopics } from "./deadLetter.ts"
 import * as Dispatcher from "./dispatcher.ts"
 import { ReplicaError } from "./errors.ts"
@@ -17,6 +18,8 @@ import { Partition } from "./partition.ts"
 import type { DueItem, SettleSet } from "./partition.ts"
 import { perform, resources } from "./perform.ts"
 import * as Settler from "./settler.ts"
+import { idempotencyKey } from "./identity.ts"
+import { nextTask, wants } from "./task.ts"
 
 /** Where a replica runs. Its group is `{app}.{actor}`, its transactional id `{app}.{actor}.{instance}.{replica}`. */
 export interface ReplicaOptions {
@@ -109,7 +112,7 @@ export const make = Effect.fnUntraced(function* (
   // ---------------------------------------------------------------- handlers
 
   const turn = Effect.fnUntraced(function* (partition: Partition, cell: Cell, worker: Fiber.Fiber<unknown, unknown>) {
-    const task = partition.next(cell, clock.currentTimeMillisUnsafe())
+    const task = nextTask(partition, cell, clock.currentTimeMillisUnsafe())
     if (task === undefined) return
     const timedOut = cell.timedOut === task
     cell.timedOut = undefined
@@ -122,12 +125,12 @@ export const make = Effect.fnUntraced(function* (
     if (partition.phase === "over") return
     meter.turned(outcome.ending._tag, now - since)
     if (outcome.ending._tag === "Escalate") {
-      const message = `${partition.idempotencyKey(cell, task)}: ${outcome.ending.cause}`
+      const message = `${idempotencyKey(partition, cell, task)}: ${outcome.ending.cause}`
       yield* Deferred.fail(died, new ReplicaError({ reason: "Escalated", actor: actor.name, message }))
       return
     }
-    partition.complete(cell, task, outcome, now)
-    if (partition.wants(cell, now)) dispatcher!.wake(partition, cell)
+    complete(partition, cell, task, outcome, now)
+    if (wants(partition, cell, now)) dispatcher!.wake(partition, cell)
     yield* Effect.map(Deferred.await(settler), ({ signal }) => signal())
   })
 
@@ -266,7 +269,7 @@ export const make = Effect.fnUntraced(function* (
         for (const batch of yield* reader.poll) {
           const partition = owner.partitions.get(batch.partition)
           if (partition?.phase !== "active") continue
-          partition.admit(batch)
+          partition.admit(batch, clock.currentTimeMillisUnsafe())
           progress++
           if (!partition.full) continue
           partition.paused = true

@@ -1,7 +1,9 @@
 import { Clock, Effect, Option } from "effect"
 import type { KafkaError } from "../kafka/errors.ts"
 import type { Kafka, Member } from "../kafka/kafka.ts"
-import type { TopicPartition } from "../kafka/records.ts"
+import type { KafkaRecord, TopicPartition } from "../kafka/records.ts"
+import * as Entry from "../store/entry.ts"
+import type { Cell, Message } from "./cell.ts"
 import { ReplicaError } from "./errors.ts"
 import type { Partition } from "./partition.ts"
 
@@ -71,7 +73,7 @@ const readChangelog = (
         const polled = yield* Effect.timeoutOption(reader.poll, noProgress)
         const now = yield* Clock.currentTimeMillis
         for (const batch of Option.getOrElse(polled, () => [])) {
-          for (const record of batch.records) if (record.offset < end) partition.restore(record)
+          for (const record of batch.records) if (record.offset < end) restoreRecord(partition, record)
           if (batch.nextOffset > next) progress = now
           next = batch.nextOffset
         }
@@ -94,4 +96,49 @@ const stalled = Effect.fnUntraced(function* (
     actor: at.actor,
     message: `${changelog.topic}/${changelog.partition}: no progress at ${next} of ${end}: ${why}`
   })
+})
+
+/** Takes over one record of the changelog, in log order. Throws on what this version did not write. */
+export const restoreRecord = (partition: Partition, { key, value }: KafkaRecord): void => {
+  const entry = Entry.decodeEntryKey(key!)
+  if (entry.kind === Entry.kinds.position) {
+    if (value !== null) partition.position = Entry.positionValue.decode(value)
+    return
+  }
+  const cell = partition.cell(entry.key)
+  switch (entry.kind) {
+    case Entry.kinds.state:
+      cell.bytes = value ?? undefined
+      break
+    case Entry.kinds.timer:
+      cell.timers ??= new Map()
+      if (value === null) cell.timers.delete(Entry.timerName(entry))
+      else cell.timers.set(Entry.timerName(entry), Entry.timerValue.decode(value))
+      break
+    case Entry.kinds.parked: {
+      const offset = Entry.parkedOffset(entry)
+      const others = cell.parked.filter((message) => message.offset !== offset)
+      if (value !== null) others.push(parkedMessage(cell, Entry.decodeParked(offset, value)))
+      cell.parked = others.sort((a, b) => a.offset - b.offset)
+      break
+    }
+    case Entry.kinds.wait:
+      cell.wait = value === null ? undefined : Entry.waitValue.decode(value)
+      break
+    case Entry.kinds.pause:
+      cell.paused = value === null ? undefined : Entry.pauseValue.decode(value)
+      break
+    default:
+      throw new Error(`changelog entry of unknown kind ${entry.kind}: written by a newer version?`)
+  }
+  if (cell.empty) partition.cells.delete(cell.key)
+}
+
+const parkedMessage = (cell: Cell, stored: Entry.StoredMessage): Message => ({
+  ...stored,
+  cell,
+  next: stored.offset + 1,
+  bytes: stored.value?.length ?? 0,
+  weight: 0,
+  done: true
 })

@@ -15,9 +15,10 @@ import type { Header } from "../kafka/records.ts"
  * | timer | name (UTF-8) | `Timer` as JSON |
  * | parked | inbox offset (8 bytes) | head (JSON, length-prefixed) and the message's own bytes |
  * | wait | – | `Wait` as JSON: why the key's first parked message waits |
+ * | pause | – | `Pause` as JSON: an operator has paused the key |
  * | position | – (the actor key is empty) | `Position` as JSON |
  */
-export const kinds = { state: 1, timer: 2, parked: 3, wait: 4, position: 5 } as const
+export const kinds = { state: 1, timer: 2, parked: 3, wait: 4, position: 5, pause: 6 } as const
 type Kind = (typeof kinds)[keyof typeof kinds]
 
 const utf8 = new TextEncoder()
@@ -36,6 +37,7 @@ const entryKey = (kind: Kind, actorKey: string, rest: Uint8Array = none): Uint8A
 
 export const stateKey = (key: string) => entryKey(kinds.state, key)
 export const timerKey = (key: string, name: string) => entryKey(kinds.timer, key, utf8.encode(name))
+export const pauseKey = (key: string) => entryKey(kinds.pause, key)
 export const waitKey = (key: string) => entryKey(kinds.wait, key)
 export const positionKey = entryKey(kinds.position, "")
 export const parkedKey = (key: string, offset: number) => {
@@ -56,7 +58,10 @@ export const StoredWhen = Schema.Struct({
 })
 export type StoredWhen = typeof StoredWhen.Type
 
-/** A durable timer. `due` names it (its idempotency key); `retryAt` is when a failed attempt is tried again. */
+/** `retryAt` of a timer that waits for an operator: it never comes due by itself. */
+export const held = Number.MAX_SAFE_INTEGER
+
+/** A durable timer. `due` names it (its idempotency key); `retryAt` is when a failed attempt is tried again, or `held`. */
 export const Timer = Schema.Struct({
   due: Schema.Finite,
   when: StoredWhen,
@@ -73,6 +78,10 @@ export const Wait = Schema.Struct({
   until: Schema.optionalKey(Schema.Finite)
 })
 export type Wait = typeof Wait.Type
+
+/** Since when a key is paused. */
+export const Pause = Schema.Struct({ since: Schema.Finite })
+export type Pause = typeof Pause.Type
 
 /** How far a partition is settled; the offsets topic says the same unless it expired or was reset by hand. */
 export const Position = Schema.Struct({ topicId: Schema.String, next: Schema.Finite, settle: Schema.Finite })
@@ -95,6 +104,7 @@ const json = <T>(schema: Schema.Codec<T, any, never, never>) => {
 
 export const timerValue = json(Timer)
 export const waitValue = json(Wait)
+export const pauseValue = json(Pause)
 export const positionValue = json(Position)
 const parkedHead = json(ParkedHead)
 

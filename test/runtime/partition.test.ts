@@ -7,6 +7,9 @@ import { noHeaders } from "../../src/kafka/records.ts"
 import type { KafkaRecord, ProducerRecord } from "../../src/kafka/records.ts"
 import type { Ending, Outcome } from "../../src/runtime/attempt.ts"
 import type { Cell, Task } from "../../src/runtime/cell.ts"
+import { complete } from "../../src/runtime/completion.ts"
+import { restoreRecord } from "../../src/runtime/restore.ts"
+import { nextTask, wants } from "../../src/runtime/task.ts"
 import { Partition } from "../../src/runtime/partition.ts"
 import type { DueItem } from "../../src/runtime/partition.ts"
 import { transaction } from "../../src/runtime/settle.ts"
@@ -55,10 +58,10 @@ const record = (offset: number, key: string): KafkaRecord => ({
 })
 
 const admit = (partition: Partition, records: ReadonlyArray<KafkaRecord>, nextOffset = records.at(-1)!.offset + 1) =>
-  partition.admit({ topic: "numbers", partition: 0, records, nextOffset, endOffset: nextOffset })
+  partition.admit({ topic: "numbers", partition: 0, records, nextOffset, endOffset: nextOffset }, 0)
 
 const start = (partition: Partition, cell: Cell, now = 0): Task | undefined => {
-  const task = partition.next(cell, now)
+  const task = nextTask(partition, cell, now)
   if (task !== undefined) partition.started(cell, { task, since: now, fiber })
   return task
 }
@@ -82,7 +85,7 @@ const outcome = (cell: Cell, task: Task, ending: Ending["_tag"] = "Settled"): Ou
 const finish = (partition: Partition, cell: Cell, ending: Ending["_tag"] = "Settled", now = 0) => {
   const { task } = cell.running!
   partition.stopped(cell)
-  partition.complete(cell, task, outcome(cell, task, ending), now)
+  complete(partition, cell, task, outcome(cell, task, ending), now)
 }
 
 /** The log as a broker would keep it: what is committed, and what the changelog holds. */
@@ -102,7 +105,7 @@ const log = () => {
       return set
     },
     restoreInto: (partition: Partition) => {
-      changelog.forEach((entry, offset) => partition.restore({ ...entry, offset }))
+      changelog.forEach((entry, offset) => restoreRecord(partition, { ...entry, offset }))
       partition.activate(committed, "id")
     }
   }
@@ -267,7 +270,7 @@ describe("a partition", () => {
             const cell = [...partition.running][draw(partition.running.size)]
             if (cell === undefined) return
             finish(partition, cell, draw(5) === 0 ? "Retry" : "Settled", now)
-            if (partition.wants(cell, now)) ready.add(cell)
+            if (wants(partition, cell, now)) ready.add(cell)
             return
           }
           case 6:

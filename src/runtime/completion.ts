@@ -1,0 +1,150 @@
+import type { ProducerRecord } from "../kafka/records.ts"
+import * as Entry from "../store/entry.ts"
+import { firing } from "../store/recurrence.ts"
+import type { Outcome } from "./attempt.ts"
+import type { Cell, Task } from "./cell.ts"
+import { statusRecords } from "./collect.ts"
+import { deadLetterRecord } from "./deadLetter.ts"
+import type { EntryChange, Partition } from "./partition.ts"
+import { idempotencyKey, sourceOf } from "./identity.ts"
+
+type MessageTask = Extract<Task, { readonly _tag: "Message" }>
+type TimerTask = Extract<Task, { readonly _tag: "Timer" }>
+
+/** Takes the outcome of a task: the key's memory changes now, the log when it settles. */
+export const complete = (partition: Partition, cell: Cell, task: Task, outcome: Outcome, now: number): void => {
+  const outputs = outputsOf(cell, outcome, now)
+  const entries: Array<EntryChange> = []
+  if (outcome.state !== cell.state) {
+    cell.state = outcome.state
+    cell.bytes = outcome.bytes ?? undefined
+    entries.push([Entry.stateKey(cell.key), outcome.bytes])
+  }
+  if (outcome.ending._tag === "DeadLetter") outputs.push(deadLetter(partition, cell, task, outcome.ending.cause, now))
+  const offset = task._tag === "Timer" || task.message.done ? -1 : task.message.offset
+  const weight = weigh(outputs) + (outcome.bytes?.length ?? 0)
+  entries.push(
+    ...(task._tag === "Timer"
+      ? completeTimer(partition, cell, task, outcome, now)
+      : completeMessage(partition, task, outcome, weight, now)),
+    ...changeTimers(partition, cell, outcome)
+  )
+  const id = idempotencyKey(partition, cell, task)
+  partition.finish({ cell, id, emitted: outcome.emitted, offset, outputs, entries })
+  // What waits behind a message that has just been parked is parked behind it, as turns of its own.
+  if (cell.parked.length > 0) partition.parkMailbox(cell)
+}
+
+const outputsOf = (cell: Cell, outcome: Outcome, now: number): Array<ProducerRecord> => {
+  const outputs: Array<ProducerRecord> = outcome.emitted.map(({ record }) => record)
+  for (const reported of outcome.reported) {
+    outputs.push(...statusRecords(reported, cell.key, { now, headers: [] }))
+  }
+  return outputs
+}
+
+const weigh = (records: ReadonlyArray<ProducerRecord>): number => {
+  let bytes = 0
+  for (const { key, value } of records) bytes += (key?.length ?? 0) + (value?.length ?? 0) + 32
+  return bytes
+}
+
+const completeMessage = (
+  partition: Partition,
+  { attempt, message }: MessageTask,
+  { ending }: Outcome,
+  weight: number,
+  now: number
+): ReadonlyArray<EntryChange> => {
+  const { cell } = message
+  const entries: Array<EntryChange> = []
+  if (ending._tag === "Retry" || ending._tag === "Hold") {
+    if (!message.done) entries.push(partition.setAside(message))
+    const until = ending._tag === "Retry" ? { until: now + ending.delay } : {}
+    entries.push(waitFor(partition, cell, { attempt, cause: ending.cause, since: cell.wait?.since ?? now, ...until }))
+    return entries
+  }
+  if (message.done) {
+    cell.unpark()
+    entries.push([Entry.parkedKey(cell.key, message.offset), null])
+  } else partition.window.finish(message, weight)
+  if (cell.wait !== undefined) {
+    cell.wait = undefined
+    entries.push([Entry.waitKey(cell.key), null])
+  }
+  return entries
+}
+
+/** The key's first parked message waits: for a time, or (without `until`) for an operator. */
+export const waitFor = (partition: Partition, cell: Cell, wait: Entry.Wait): EntryChange => {
+  cell.wait = wait
+  if (wait.until !== undefined) partition.expect(cell, wait.until)
+  return [Entry.waitKey(cell.key), Entry.waitValue.encode(wait)]
+}
+
+const completeTimer = (
+  partition: Partition,
+  cell: Cell,
+  { attempt, name, timer }: TimerTask,
+  { ending, timers }: Outcome,
+  now: number
+): ReadonlyArray<EntryChange> => {
+  // The turn set or cancelled this very timer: that holds.
+  if (timers?.has(name) === true) return []
+  if (ending._tag !== "Retry" && ending._tag !== "Hold") return [advance(partition, cell, name, timer, now)]
+  const retryAt = ending._tag === "Retry" ? now + ending.delay : Entry.held
+  return [setTimer(partition, cell, name, { ...timer, attempt, retryAt })]
+}
+
+/** A timer that took effect (or was skipped) becomes its next due time, or is over. */
+export const advance = (
+  partition: Partition,
+  cell: Cell,
+  name: string,
+  timer: Entry.Timer,
+  now: number
+): EntryChange => {
+  const { next } = firing(timer, now)
+  if (next !== undefined) return setTimer(partition, cell, name, next)
+  cell.timers?.delete(name)
+  return [Entry.timerKey(cell.key, name), null]
+}
+
+export const setTimer = (partition: Partition, cell: Cell, name: string, timer: Entry.Timer): EntryChange => {
+  cell.timers ??= new Map()
+  cell.timers.set(name, timer)
+  if (timer.retryAt !== Entry.held) partition.expect(cell, timer.retryAt ?? timer.due, name)
+  return [Entry.timerKey(cell.key, name), Entry.timerValue.encode(timer)]
+}
+
+const changeTimers = (partition: Partition, cell: Cell, { timers }: Outcome): ReadonlyArray<EntryChange> =>
+  [...(timers ?? [])].map(([name, change]) => {
+    if (change !== null) return setTimer(partition, cell, name, change.timer)
+    cell.timers?.delete(name)
+    return [Entry.timerKey(cell.key, name), null]
+  })
+
+const utf8 = new TextEncoder()
+
+/** The original bytes of a message, or the state where a timer failed. */
+export const deadLetter = (
+  partition: Partition,
+  cell: Cell,
+  task: Task,
+  cause: string,
+  now: number
+): ProducerRecord => {
+  const id = idempotencyKey(partition, cell, task)
+  const common = {
+    topic: partition.deadLetters,
+    partition: partition.partition,
+    key: utf8.encode(cell.key),
+    failedAt: now,
+    letter: { id, cause, attempts: task.attempt, source: sourceOf(partition, task) }
+  }
+  return deadLetterRecord(
+    task._tag === "Timer"
+      ? { ...common, value: cell.bytes ?? null, headers: [] }
+      : { ...common, value: task.message.value, headers: task.message.headers }
+  )
+}
