@@ -59,9 +59,12 @@ const statusOf = ({ child: { actor, kind, replica }, probe, restarts, state }: E
 const runOnce = (entry: Entry) =>
   Effect.suspend(() => {
     entry.state = "running"
-    const run = entry.run((probe) => {
-      entry.probe = probe
-    })
+    // Suspended once more: what `run` throws itself is a crash of the child, not of its supervisor.
+    const run = Effect.suspend(() =>
+      entry.run((probe) => {
+        entry.probe = probe
+      })
+    )
     return Effect.raceFirst(Effect.exit(run), Effect.as(Deferred.await(entry.again), startAnew))
   }).pipe(
     Effect.ensuring(

@@ -75,6 +75,26 @@ describe("supervisor", () => {
     }).pipe(quiet)
   )
 
+  it.effect("treats a run that throws before it begins as a crash", () =>
+    Effect.gen(function* () {
+      const { child, counts } = scripted("late", [])
+      let thrown = false
+      const supervisor = yield* started([
+        {
+          ...child,
+          run: (show) => {
+            if (thrown) return child.run(show)
+            thrown = true
+            throw new Error("no such actor")
+          }
+        }
+      ])
+      yield* TestClock.adjust(policy.base)
+      expect(counts.runs).toBe(1)
+      expect(stateOf(supervisor, "late")).toMatchObject({ state: "running", restarts: 1 })
+    }).pipe(quiet)
+  )
+
   it.effect("treats a run that interrupts itself as a crash", () =>
     Effect.gen(function* () {
       const { child, counts } = scripted("interrupted", [Effect.interrupt])
