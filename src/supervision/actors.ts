@@ -33,8 +33,12 @@ export class Actors extends Context.Service<
     status(): ReadonlyArray<ActorStatus>
     /** Starts the actor's replicas anew at once; answers how many there are here. */
     restart(name: string): Effect.Effect<number>
+    /** The same without a drain, as after a crash. For tests. */
+    crash(name: string): Effect.Effect<number>
     /** Whether anything here can go on without the clock. */
     readonly busy: Effect.Effect<boolean>
+    /** Counts whatever moves here. */
+    progress(): number
     /** Waits for what ends the program; never succeeds. */
     readonly failed: Effect.Effect<never, SharedInstance>
   }

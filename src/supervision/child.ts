@@ -26,6 +26,10 @@ export interface Probe {
   status(): { readonly state: State; readonly partitions: ReadonlyArray<PartitionStatus> }
   /** Whether it can go on without the clock or anybody else: lag, a runnable turn, an open settle. */
   readonly busy: Effect.Effect<boolean>
+  /** Counts whatever moves; it stands still when only the clock or something outside can move the child. */
+  readonly progress: () => number
+  /** The next ending is without a drain, as a crash. For tests. */
+  readonly crash: Effect.Effect<void>
 }
 
 /**

@@ -17,7 +17,8 @@ export const keyed = (actor: AnyActor, place: Place, replica: number): Child<unk
   replica,
   run: (show) =>
     Effect.flatMap(Replica.make(actor, { ...place, replica }), (made) => {
-      show({ status: made.status, busy: Effect.orElseSucceed(made.busy, () => true) })
+      const { crash, progress, status } = made
+      show({ status, progress, crash, busy: Effect.orElseSucceed(made.busy, () => true) })
       // The services of its handlers are the topology's, and are provided there.
       return made.run as Effect.Effect<never, unknown>
     })

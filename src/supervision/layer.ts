@@ -91,6 +91,8 @@ const start = Effect.fnUntraced(function* (topology: AnyTopology, options: Layer
         deadLetters: (actor) => letters.count(deadLetters.get(actor)?.name ?? "")
       }),
     restart: supervisor.restart,
+    crash: supervisor.crash,
+    progress: supervisor.progress,
     busy: supervisor.busy,
     failed: supervisor.failed
   })

@@ -22,8 +22,12 @@ export interface Supervisor {
   /** Starts the actor's replicas anew at once, with a clean record; how many there are (none: not one of ours). */
   restart(actor: string): Effect.Effect<number>
   status(): ReadonlyArray<ChildStatus>
+  /** The same without a drain, as after a crash. */
+  crash(actor: string): Effect.Effect<number>
   /** Whether any child could go on without the clock. */
   readonly busy: Effect.Effect<boolean>
+  /** Counts whatever moves. */
+  progress(): number
   /** Waits for what no restart can cure; never succeeds. */
   readonly failed: Effect.Effect<never, SharedInstance>
 }
@@ -167,6 +171,14 @@ export const make = Effect.fnUntraced(function* (options: {
         for (const entry of ours) yield* Deferred.succeed(entry.again, undefined)
         return ours.length
       }),
+    crash: (actor) =>
+      Effect.gen(function* () {
+        const ours = entries.filter(({ child }) => child.actor === actor)
+        for (const { probe } of ours) if (probe !== undefined) yield* probe.crash
+        for (const entry of ours) yield* Deferred.succeed(entry.again, undefined)
+        return ours.length
+      }),
+    progress: () => entries.reduce((sum, { probe, restarts }) => sum + restarts + (probe?.progress() ?? 0), 0),
     status: () => entries.map(statusOf),
     busy: Effect.suspend(() =>
       Effect.map(

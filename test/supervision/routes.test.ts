@@ -38,6 +38,8 @@ const served = Effect.gen(function* () {
   const actors = Context.make(Actors, {
     topology: { name: "shop", nodes },
     status,
+    progress: () => 0,
+    crash: () => Effect.succeed(0),
     restart: (name) =>
       Effect.sync(() => {
         restarted.push(name)

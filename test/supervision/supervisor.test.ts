@@ -7,7 +7,12 @@ import type { Child, Probe } from "../../src/supervision/child.ts"
 import { policy } from "../../src/supervision/intensity.ts"
 import * as Supervisor from "../../src/supervision/supervisor.ts"
 
-const running: Probe = { status: () => ({ state: "running", partitions: [] }), busy: Effect.succeed(false) }
+const running: Probe = {
+  status: () => ({ state: "running", partitions: [] }),
+  busy: Effect.succeed(false),
+  progress: () => 0,
+  crash: Effect.void
+}
 
 /** A child whose runs end one after the other as told; after the last it stays up. Counts what is open. */
 const scripted = (actor: string, endings: ReadonlyArray<Effect.Effect<unknown, unknown>>) => {

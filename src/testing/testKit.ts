@@ -1,0 +1,118 @@
+import { Context, Effect, Layer, Option, Result } from "effect"
+import type { Actor } from "../actor/actor.ts"
+import type { Topic } from "../actor/topic.ts"
+import type { Topology } from "../actor/topology.ts"
+import type { KafkaError } from "../kafka/errors.ts"
+import { Kafka } from "../kafka/kafka.ts"
+import { partitionFor } from "../kafka/partitioner.ts"
+import type { KafkaRecord, TopicPartition } from "../kafka/records.ts"
+import { jsonText } from "../actor/topic.ts"
+import { ownTopics } from "../runtime/deadLetter.ts"
+import { Log } from "../runtime/log.ts"
+import { stateKey } from "../store/entry.ts"
+import { Actors } from "../supervision/actors.ts"
+import * as Supervision from "../supervision/layer.ts"
+
+/** Rounds of the scheduler without any progress after which nothing but the clock can move it. */
+const patience = 500
+
+/** A topology on the fake Kafka, driven by a test. Nothing happens in wall-clock time: move the clock with `TestClock`. */
+export class TestKit extends Context.Service<
+  TestKit,
+  {
+    /** Appends a message, as another program would. */
+    send<K, V>(topic: Topic<K, V>, key: NoInfer<K>, value: NoInfer<V>): Effect.Effect<void>
+    /**
+     * Waits until nothing can happen without the clock: no lag, no runnable turn, no open settle. A handler that sleeps on the test's
+     * clock counts as waiting for it.
+     */
+    readonly quiet: Effect.Effect<void>
+    /** What is in a topic, committed: by partition, each in order. */
+    read<K, V>(topic: Topic<K, V>): Effect.Effect<ReadonlyArray<readonly [key: K, value: V]>>
+    /** A key's settled state; none where it is still the initial one. */
+    state<K, M, S, E, R>(actor: Actor<K, M, S, E, R>, key: NoInfer<K>): Effect.Effect<Option.Option<S>>
+    /** Kills the actor's replicas here without a drain, as a crash would, and starts them anew at once. */
+    crash(actor: { readonly name: string }): Effect.Effect<void>
+  }
+>()("sixfold/TestKit") {
+  /** Runs the topology on a broker in memory. */
+  static layer<R>(topology: Topology<R>) {
+    return layerKit.pipe(Layer.provideMerge(Layer.merge(Supervision.layer(topology), Log.layer)))
+  }
+}
+
+const text = new TextDecoder()
+
+const layerKit = Layer.effect(
+  TestKit,
+  Effect.gen(function* () {
+    const kafka = yield* Kafka
+    const log = yield* Log
+    const actors = yield* Actors
+
+    const quiet = Effect.gen(function* () {
+      for (let [still, last] = [0, -1]; still < patience; still++) {
+        if (!(yield* actors.busy)) return
+        const now = actors.progress()
+        if (now !== last) still = 0
+        last = now
+        yield* Effect.yieldNow
+      }
+    })
+
+    return TestKit.of({
+      send: (topic, key, value) => Effect.orDie(Effect.asVoid(log.append(topic, key, value))),
+      quiet,
+      read: (topic) =>
+        Effect.gen(function* () {
+          const messages = []
+          for (let partition = 0; partition < topic.spec.partitions; partition++) {
+            for (const record of yield* readAll(kafka, { topic: topic.name, partition })) {
+              const key = Result.getOrThrow(topic.codec.decodeKey(record.key))
+              messages.push([key, Result.getOrThrow(topic.codec.decodeValue(record.value))] as const)
+            }
+          }
+          return messages
+        }).pipe(Effect.orDie),
+      state: ({ definition, name }, key) =>
+        Effect.gen(function* () {
+          if (definition.state === undefined) return Option.none()
+          const { codec, spec } = definition.inbox
+          const bytes = codec.encodeKey(key)
+          const { changelog } = ownTopics(name, spec)
+          const partition = partitionFor(bytes, spec.partitions)
+          const entry = stateKey(text.decode(bytes))
+          const values = (yield* readAll(kafka, { topic: changelog.name, partition })).filter((record) =>
+            equal(record.key!, entry)
+          )
+          const last = values.at(-1)?.value ?? null
+          return last === null
+            ? Option.none()
+            : Option.some(Result.getOrThrow(jsonText(definition.state.schema).decode(text.decode(last))) as never)
+        }).pipe(Effect.orDie),
+      crash: ({ name }) => Effect.asVoid(actors.crash(name))
+    })
+  })
+)
+
+/** Every committed record of a partition as it is now. */
+const readAll = (kafka: Kafka["Service"], at: TopicPartition): Effect.Effect<ReadonlyArray<KafkaRecord>, KafkaError> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const end = yield* kafka.topics.endOffset(at)
+      let next = yield* kafka.topics.beginOffset(at)
+      const records: Array<KafkaRecord> = []
+      if (next >= end) return records
+      const reader = yield* kafka.reader()
+      yield* reader.seek(at, next)
+      while (next < end) {
+        for (const batch of yield* reader.poll) {
+          records.push(...batch.records.filter(({ offset }) => offset < end))
+          next = batch.nextOffset
+        }
+      }
+      return records
+    })
+  )
+
+const equal = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i])
