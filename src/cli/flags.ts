@@ -145,6 +145,12 @@ export const drain = text("drain", {
   fallback: "10"
 }).pipe(parsed((value: string) => whole(value, 3_600), "seconds, 0 to 3600"))
 
+export const create = Flag.Boolean("create").pipe(
+  Flag.withDescription(`Create the topics that are missing (default: only look; ${variable("create")}=true)`),
+  Flag.withFallbackConfig(Config.Boolean(variable("create"))),
+  Flag.withDefault(false)
+)
+
 export const format = text("format", {
   metavar: "tree|json|mermaid",
   description: "How to print it",

@@ -6,6 +6,7 @@ import * as flags from "./flags.ts"
 import type { ImportOptions } from "./import.ts"
 import { load } from "./module.ts"
 import type { StartOptions } from "./start.ts"
+import type { TopicsOptions } from "./topics.ts"
 import * as Topologies from "./topology.ts"
 import { presenter } from "./usage.ts"
 import { version } from "./version.ts"
@@ -14,6 +15,7 @@ import { version } from "./version.ts"
 export interface Doing<R> {
   /** Runs a topology until it is told to stop. */
   start(topology: AnyTopology, options: StartOptions): Effect.Effect<void, unknown, R>
+  topics(topology: AnyTopology, options: TopicsOptions): Effect.Effect<void, unknown, R>
   importFile(options: ImportOptions): Effect.Effect<void, unknown, R>
 }
 
@@ -57,6 +59,9 @@ export const sixfold = <R = never>(own: AnyTopology, doing: Doing<R>) =>
       Command.make("topology", { module, format: flags.format, ...selection }, ({ module, ...options }) =>
         Effect.flatMap(chosen(own, module), (topology) => Topologies.print(topology, options))
       ).pipe(Command.withDescription("Prints the nodes, their topics, and the order of starting and stopping.")),
+      Command.make("topics", { module, data: flags.data, create: flags.create }, ({ module, ...options }) =>
+        Effect.flatMap(chosen(own, module), (topology) => doing.topics(topology, options))
+      ).pipe(Command.withDescription("Shows the declared topics beside the broker's; fails where they differ.")),
       Command.make(
         "import",
         {

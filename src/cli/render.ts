@@ -1,4 +1,5 @@
 import type { PlannedNode } from "../supervision/plan.ts"
+import { table } from "./table.ts"
 
 /** What `sixfold topology` prints. */
 export interface Picture {
@@ -14,20 +15,10 @@ const running = ({ kind, replicas }: PlannedNode): string =>
 const topics = ({ emits, inbox }: PlannedNode): string =>
   `${inbox.join(", ")} → ${emits.length === 0 ? "·" : emits.join(", ")}`
 
-const padded = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]!.length))) ?? []
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join("  ")
-      .trimEnd()
-  )
-}
-
 /** The nodes in the order of starting; those that start together share a step. */
 const tree = ({ name, nodes }: Picture): string => {
   const sorted = nodes.toSorted((a, b) => a.start - b.start)
-  const lines = padded(sorted.map((node) => [node.name, node.kind, running(node), topics(node)]))
+  const lines = table(sorted.map((node) => [node.name, node.kind, running(node), topics(node)]))
   return [
     `${name}: started from top to bottom, stopped from bottom to top`,
     ...sorted.map((node, index) => {

@@ -9,6 +9,7 @@ import * as Topology from "../../src/actor/topology.ts"
 import type { ImportOptions } from "../../src/cli/import.ts"
 import { run } from "../../src/cli/program.ts"
 import type { StartOptions } from "../../src/cli/start.ts"
+import type { TopicsOptions } from "../../src/cli/topics.ts"
 
 const [first, second] = ["first", "second"].map((name) => Topic.make(name, { value: Schema.String }))
 const topology = Topology.make(
@@ -19,6 +20,7 @@ const topology = Topology.make(
 
 interface Seen {
   start?: StartOptions
+  topics?: TopicsOptions
   importFile?: ImportOptions
   ran?: string
 }
@@ -31,6 +33,7 @@ const sixfold = (args: string, environment: Record<string, string> = {}) =>
       topology,
       {
         start: ({ name }, start) => Effect.sync(() => void Object.assign(seen, { start, ran: name })),
+        topics: ({ name }, topics) => Effect.sync(() => void Object.assign(seen, { topics, ran: name })),
         importFile: (importFile) => Effect.sync(() => void Object.assign(seen, { importFile }))
       },
       args.split(" ").filter((arg) => arg !== "")
@@ -177,6 +180,16 @@ describe("start", () => {
   )
 })
 
+describe("topics", () => {
+  it.effect("only looks unless told to create", () =>
+    Effect.gen(function* () {
+      expect((yield* sixfold("topics --data d")).seen.topics).toEqual({ data: "d", create: false })
+      expect((yield* sixfold("topics --create")).seen.topics).toEqual({ data: "./data", create: true })
+      expect((yield* sixfold("topics", { SIXFOLD_CREATE: "true" })).seen.topics).toMatchObject({ create: true })
+    })
+  )
+})
+
 describe("import", () => {
   it.effect("asks the process on this machine unless told otherwise", () =>
     Effect.gen(function* () {
@@ -214,7 +227,7 @@ describe("help", () => {
     Effect.gen(function* () {
       const { code, out } = yield* sixfold(`--completions ${shell}`)
       expect(code).toBe(0)
-      for (const word of ["start", "topology", "import", "channel-key-file"]) expect(out).toContain(word)
+      for (const word of ["start", "topology", "topics", "import", "channel-key-file"]) expect(out).toContain(word)
     })
   )
 })

@@ -1,0 +1,67 @@
+import { Deferred, Effect, Queue, Stream } from "effect"
+import { spawn } from "node:child_process"
+import { fileURLToPath } from "node:url"
+
+const entry = fileURLToPath(new URL("../../topology/main.ts", import.meta.url))
+
+/** How a process ended: by itself with a code, or by a signal. */
+export interface End {
+  readonly code: number | null
+  readonly signal: string | null
+}
+
+/** A child process of this test, killed with its scope if it still runs. */
+export interface Running {
+  /** Waits for a line that matches, also one that has been printed already. */
+  line(pattern: RegExp): Effect.Effect<string>
+  readonly stderr: () => string
+  readonly ended: Effect.Effect<End>
+  kill(signal: NodeJS.Signals): Effect.Effect<void>
+}
+
+/** `sixfold` with these arguments, as its own process. */
+export const sixfold = Effect.fnUntraced(function* (...args: ReadonlyArray<string>) {
+  const ended = yield* Deferred.make<End>()
+  const lines = yield* Queue.unbounded<string>()
+  const seen: Array<string> = []
+  let [rest, stderr] = ["", ""]
+  const child = yield* Effect.acquireRelease(
+    Effect.sync(() => spawn(process.execPath, [entry, ...args], { stdio: ["ignore", "pipe", "pipe"] })),
+    (child) =>
+      Effect.andThen(
+        Effect.sync(() => child.kill("SIGKILL")),
+        Deferred.await(ended)
+      )
+  )
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+    const parts = (rest + chunk).split("\n")
+    rest = parts.pop()!
+    Queue.offerAllUnsafe(lines, parts)
+  })
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+    stderr += chunk
+  })
+  child.on("close", (code, signal) => Deferred.doneUnsafe(ended, Effect.succeed({ code, signal })))
+
+  const line = (pattern: RegExp) =>
+    Effect.suspend(() => {
+      const before = seen.find((text) => pattern.test(text))
+      if (before !== undefined) return Effect.succeed(before)
+      return Stream.fromQueue(lines).pipe(
+        Stream.tap((text) => Effect.sync(() => seen.push(text))),
+        Stream.filter((text) => pattern.test(text)),
+        Stream.runHead,
+        Effect.flatMap(Effect.fromOption),
+        Effect.orDie
+      )
+    })
+  const silent = Effect.flatMap(Deferred.await(ended), ({ code, signal }) =>
+    Effect.die(new Error(`the process ended with ${code ?? signal} first: ${stderr}`))
+  )
+  return {
+    line: (pattern) => Effect.raceFirst(line(pattern), silent),
+    stderr: () => stderr,
+    ended: Deferred.await(ended),
+    kill: (signal) => Effect.sync(() => void child.kill(signal))
+  } satisfies Running
+})
