@@ -21,7 +21,7 @@ export interface VersionRange {
 
 export const version = <Input, Arguments extends Array<unknown>, Output>(
   api: API<Arguments, Output>,
-  toArguments: (input: Input) => Arguments
+  toArguments: (input: Input) => [...Arguments]
 ): ApiVersion<Input, Output> => ({
   version: api.version,
   send: (connection, input, callback) => {

@@ -1,0 +1,183 @@
+import type { KafkaError } from "../errors.ts"
+import type { ProducerRecord, TopicPartition } from "../records.ts"
+import type { BatchIdentity } from "./batch-encoder.ts"
+
+/** One call of `send`, until all of its records are acknowledged or one has failed. */
+export interface Delivery {
+  remaining: number
+  readonly offsets: Array<number>
+  readonly bytes: number
+  failure: KafkaError | undefined
+  readonly finished: (delivery: Delivery) => void
+}
+
+/** A record on its way: the `index`th of its delivery. */
+export interface Entry {
+  readonly record: ProducerRecord
+  /** Its `sizeBound`. */
+  readonly size: number
+  readonly delivery: Delivery
+  readonly index: number
+}
+
+export interface LaneBatch {
+  readonly ordinal: number
+  readonly entries: Array<Entry>
+  readonly createdAt: number
+  bytes: number
+  encoded: Buffer | undefined
+  attempts: number
+  /** The sequence number of its first record, of the last attempt. */
+  sequence: number
+  /** An attempt of it got no clear answer: it may be in the log, and may be sent again under the same sequence number only. */
+  unclear: boolean
+}
+
+/** The way of one producer's records into one partition, in order. The decisions about sequence numbers are all here. */
+export interface Lane extends TopicPartition {
+  /** None while a new one is asked for. */
+  identity: Omit<BatchIdentity, "baseSequence"> | undefined
+  /** Not under way, the oldest first. */
+  readonly queue: Array<LaneBatch>
+  readonly inFlight: Set<LaneBatch>
+  ordinals: number
+  nextSequence: number
+  /** What the broker expects after all that is acknowledged. */
+  ackedSequence: number
+  ackedOrdinal: number
+  /** The leader as known is to be asked for again, because the last attempt failed. */
+  leaderDoubted: boolean
+  missing: number
+}
+
+/** Requests under way for one partition: what a broker remembers of a producer to recognize what it has already (KIP-98). */
+const maxInFlight = 5
+
+export const make = ({ partition, topic }: TopicPartition, identity: Lane["identity"]): Lane => ({
+  topic,
+  partition,
+  identity,
+  queue: [],
+  inFlight: new Set(),
+  ordinals: 0,
+  nextSequence: 0,
+  ackedSequence: 0,
+  ackedOrdinal: -1,
+  leaderDoubted: false,
+  missing: 0
+})
+
+/** Sequence numbers go on at 0 after 2^31 - 1. */
+const after = (sequence: number, count: number) => (sequence + count) % 0x80000000
+
+/** Adds a record to the youngest batch, or begins another. */
+export const append = (lane: Lane, entry: Entry, now: number, batchBytes: number): void => {
+  const last = lane.queue.at(-1)
+  if (last !== undefined && last.attempts === 0 && last.bytes + entry.size <= batchBytes) {
+    last.entries.push(entry)
+    last.bytes += entry.size
+    return
+  }
+  lane.queue.push({
+    ordinal: lane.ordinals++,
+    entries: [entry],
+    createdAt: now,
+    bytes: entry.size,
+    encoded: undefined,
+    attempts: 0,
+    sequence: -1,
+    unclear: false
+  })
+}
+
+/** The batch that may be sent now. Once something had to be sent again, it is one at a time until that is through. */
+export const ready = (lane: Lane, now: number, linger: number, batchBytes: number): LaneBatch | undefined => {
+  const head = lane.queue[0]
+  if (head === undefined || lane.identity === undefined || lane.inFlight.size >= maxInFlight) return undefined
+  if (head.attempts > 0) return lane.inFlight.size === 0 ? head : undefined
+  return lane.queue.length > 1 || head.bytes >= batchBytes || now - head.createdAt >= linger ? head : undefined
+}
+
+/** Takes the ready batch out of the queue and gives it its sequence number. */
+export const depart = (lane: Lane): LaneBatch => {
+  const batch = lane.queue.shift()!
+  // With nothing under way the count starts again where the broker's stands: whatever was given up in between is gone.
+  if (lane.inFlight.size === 0) lane.nextSequence = lane.ackedSequence
+  if (!batch.unclear) batch.sequence = lane.nextSequence
+  lane.nextSequence = after(batch.sequence, batch.entries.length)
+  batch.attempts++
+  lane.inFlight.add(batch)
+  return batch
+}
+
+const putBack = (lane: Lane, batch: LaneBatch): void => {
+  const index = lane.queue.findIndex(({ ordinal }) => ordinal > batch.ordinal)
+  if (index === -1) lane.queue.push(batch)
+  else lane.queue.splice(index, 0, batch)
+}
+
+export const acknowledged = (lane: Lane, batch: LaneBatch): void => {
+  lane.inFlight.delete(batch)
+  lane.missing = 0
+  if (batch.ordinal < lane.ackedOrdinal) return
+  lane.ackedOrdinal = batch.ordinal
+  lane.ackedSequence = after(batch.sequence, batch.entries.length)
+}
+
+/** No answer, or one that leaves open whether the batch was written. */
+export const unclear = (lane: Lane, batch: LaneBatch): void => {
+  lane.inFlight.delete(batch)
+  batch.unclear = true
+  putBack(lane, batch)
+}
+
+/** The connection was never made: nothing has been written by this attempt. */
+export const unsent = (lane: Lane, batch: LaneBatch): void => {
+  lane.inFlight.delete(batch)
+  putBack(lane, batch)
+}
+
+/**
+ * The broker expected another sequence number. Behind a batch that did not arrive that is what must happen, and it comes again. At the
+ * front it means that the broker has lost its memory of this producer: `forgotten`. If then an earlier attempt may have been
+ * written, whether it was can never be known: `lost`, and the batch is the caller's to fail.
+ */
+export const outOfOrder = (lane: Lane, batch: LaneBatch): "behind" | "forgotten" | "lost" => {
+  lane.inFlight.delete(batch)
+  const front = batch.sequence === lane.ackedSequence
+  if (front && batch.unclear) return "lost"
+  putBack(lane, batch)
+  return front ? "forgotten" : "behind"
+}
+
+/** The broker will not take the batch as it is. Its halves are queued instead; a single record is the caller's to fail. */
+export const bisect = (lane: Lane, batch: LaneBatch): Entry | undefined => {
+  lane.inFlight.delete(batch)
+  if (batch.entries.length === 1) return batch.entries[0]
+  const middle = batch.entries.length >> 1
+  for (const entries of [batch.entries.slice(0, middle), batch.entries.slice(middle)]) {
+    const bytes = entries.reduce((sum, { size }) => sum + size, 0)
+    putBack(lane, { ...batch, entries, bytes, encoded: undefined, unclear: false })
+  }
+  return undefined
+}
+
+/**
+ * A new identity with nothing under way: sequence numbers begin at 0. Batches that may have been written under the old identity would be written
+ * twice under the new one: they are taken out, for the caller to fail.
+ */
+export const adopt = (lane: Lane, identity: NonNullable<Lane["identity"]>): ReadonlyArray<LaneBatch> => {
+  lane.identity = identity
+  lane.nextSequence = 0
+  lane.ackedSequence = 0
+  const lost = lane.queue.filter(({ unclear }) => unclear)
+  if (lost.length > 0) lane.queue.splice(0, lane.queue.length, ...lane.queue.filter(({ unclear }) => !unclear))
+  return lost
+}
+
+/** Takes the batches out that have waited since before `deadline`. When one of them may have been written, the lane needs a new identity. */
+export const expire = (lane: Lane, deadline: number): { readonly expired: ReadonlyArray<LaneBatch>; readonly doubtful: boolean } => {
+  const expired: Array<LaneBatch> = []
+  while (lane.queue[0] !== undefined && lane.queue[0].createdAt <= deadline) expired.push(lane.queue.shift()!)
+  return { expired, doubtful: expired.some(({ unclear }) => unclear) }
+}

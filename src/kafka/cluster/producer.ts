@@ -1,0 +1,312 @@
+import { Cause, Clock, Deferred, Effect, Exit, Queue, Scope, Semaphore } from "effect"
+import { KafkaError } from "../errors.ts"
+import type { Producer } from "../kafka.ts"
+import { partitionId } from "../records.ts"
+import type { ProducerRecord } from "../records.ts"
+import { pause } from "./backoff.ts"
+import { encodeBatch, sign, sizeBound } from "./batch-encoder.ts"
+import { toKafkaError } from "./connections.ts"
+import type { Broker, Connections } from "./connections.ts"
+import * as Lane from "./lane.ts"
+import type { Metadata } from "./metadata.ts"
+import { produce } from "./produce-api.ts"
+import type { ProducedPartition } from "./produce-api.ts"
+import * as ProducerId from "./producer-id.ts"
+import { errorName, isTransient, refused } from "./protocol-error.ts"
+import type { Settings } from "./settings.ts"
+
+/** Bytes of records in one batch: half of what brokers allow by default. A larger record is a batch of its own. */
+export const batchBytes = 512 * 1024
+
+/** Bytes of batches in one request. */
+const requestBytes = 8 * 1024 * 1024
+
+/** Requests under way per broker. */
+const maxInFlight = 5
+
+/** How often the brokers must not know a partition, over about three seconds, for it to count as missing. */
+const missingAfter = 7
+
+/** A batch under way, and the lane it belongs to. */
+interface Sent {
+  readonly lane: Lane.Lane
+  readonly batch: Lane.LaneBatch
+}
+
+/** What goes to one broker at once. */
+interface Request {
+  readonly nodeId: number
+  readonly broker: Broker
+  readonly batches: Array<Sent>
+  bytes: number
+}
+
+const lostMessage = "the broker lost track of this producer while the record was unanswered: it may have been written"
+
+/**
+ * One fiber owns the lanes: it is woken by every send and every answer, and sends what is ready. `connections` are this producer's own.
+ */
+export const make = Effect.fnUntraced(function*(
+  settings: Settings,
+  metadata: Metadata,
+  connections: Connections
+): Effect.fn.Return<Producer, KafkaError, Scope.Scope> {
+  const scope = yield* Scope.Scope
+  const clock = yield* Clock.Clock
+  const room = yield* Semaphore.make(settings.bufferBytes)
+  const work = yield* Queue.sliding<void>(1)
+  const lanes = new Map<string, Lane.Lane>()
+  const inFlight = new Map<number, number>()
+  const firstIdentity = yield* ProducerId.fresh(metadata, connections, settings.patience)
+  const renewing = new Set<Lane.Lane>()
+  let freed = 0
+  let finding = false
+  let over: Cause.Cause<KafkaError> | undefined
+
+  const wake = () => void Queue.offerUnsafe(work, undefined)
+
+  const settleEntry = ({ delivery, index }: Lane.Entry, offset: number, failure?: KafkaError) => {
+    delivery.offsets[index] = offset
+    delivery.failure ??= failure
+    if (--delivery.remaining > 0) return
+    freed += delivery.bytes
+    delivery.finished(delivery)
+  }
+  const failBatch = ({ entries }: Lane.LaneBatch, error: KafkaError) => {
+    for (const entry of entries) settleEntry(entry, -1, error)
+  }
+  const failLane = (lane: Lane.Lane, error: KafkaError) => {
+    for (const batch of lane.queue.splice(0)) failBatch(batch, error)
+  }
+  const at = ({ partition, topic }: Lane.Lane) => `partition ${partition} of topic ${topic}`
+  const unavailable = (lane: Lane.Lane, message: string) =>
+    new KafkaError({ reason: "Unavailable", message: `${at(lane)}: ${message}`, topic: lane.topic, partition: lane.partition })
+
+  const release = Effect.suspend(() => {
+    const bytes = freed
+    freed = 0
+    return bytes === 0 ? Effect.void : room.release(bytes)
+  })
+  const end = (cause: Cause.Cause<KafkaError>) => {
+    if (over !== undefined || Cause.hasInterruptsOnly(cause)) return
+    over = cause
+    const error = new KafkaError({ reason: "Closed", message: "the producer is over", cause: Cause.squash(cause) })
+    for (const lane of lanes.values()) {
+      failLane(lane, error)
+      for (const batch of lane.inFlight) failBatch(batch, error)
+    }
+  }
+  const fork = (effect: Effect.Effect<void>) =>
+    effect.pipe(
+      Effect.catchCause((cause) => Effect.andThen(Effect.sync(() => end(cause)), release)),
+      Effect.forkIn(scope),
+      Effect.asVoid
+    )
+
+  /** Asks for a new identity as soon as nothing of the lane is under way. */
+  const renew = (lane: Lane.Lane) => {
+    lane.identity = undefined
+  }
+  const adopt = Effect.fnUntraced(function*(lane: Lane.Lane) {
+    const identity = yield* Effect.result(ProducerId.fresh(metadata, connections, settings.deliveryTimeout))
+    if (identity._tag === "Failure") failLane(lane, identity.failure)
+    else for (const batch of Lane.adopt(lane, identity.success)) failBatch(batch, unavailable(lane, lostMessage))
+    renewing.delete(lane)
+    wake()
+  })
+  const answered = ({ batch, lane }: Sent, answer: ProducedPartition | undefined) => {
+    const error = answer === undefined ? "REQUEST_TIMED_OUT" : errorName(answer.errorCode)
+    if (error === "NONE") {
+      Lane.acknowledged(lane, batch)
+      batch.entries.forEach((entry, index) => settleEntry(entry, answer!.baseOffset + index))
+    } else if (error === "DUPLICATE_SEQUENCE_NUMBER") {
+      Lane.acknowledged(lane, batch)
+      failBatch(batch, unavailable(lane, "the record is written, but the broker no longer knows at which offset"))
+    } else if (error === "OUT_OF_ORDER_SEQUENCE_NUMBER" || error === "UNKNOWN_PRODUCER_ID" || error === "INVALID_PRODUCER_EPOCH") {
+      const why = Lane.outOfOrder(lane, batch)
+      if (why === "lost") failBatch(batch, unavailable(lane, lostMessage))
+      if (why !== "behind") renew(lane)
+    } else if (isTransient(error) || error === "UNKNOWN_TOPIC_OR_PARTITION") {
+      // Also "not the leader": it may have been, when it wrote.
+      Lane.unclear(lane, batch)
+      lane.leaderDoubted = true
+    } else {
+      const why = refused(error, `${at(lane)}${answer?.message ? ` (${answer.message})` : ""}`, lane)
+      const splits = why.reason === "RecordTooLarge" || why.reason === "InvalidRecord"
+      const single = splits ? Lane.bisect(lane, batch) : undefined
+      if (single !== undefined) settleEntry(single, -1, why)
+      if (splits) return
+      lane.inFlight.delete(batch)
+      failBatch(batch, why)
+    }
+  }
+
+  const post = Effect.fnUntraced(function*({ batches, broker, nodeId }: Request) {
+    const result = yield* Effect.result(connections.request(broker, produce, {
+      transactionalId: null,
+      timeout: Math.max(1_000, settings.requestTimeout * 0.8),
+      partitions: batches.map(({ batch, lane }) => ({ topic: lane.topic, partition: lane.partition, batch: batch.encoded! }))
+    }))
+    inFlight.set(nodeId, inFlight.get(nodeId)! - 1)
+    if (result._tag === "Success") {
+      const answers = new Map(result.success.map((answer) => [partitionId(answer.topic, answer.partition), answer]))
+      for (const sent of batches) answered(sent, answers.get(partitionId(sent.lane.topic, sent.lane.partition)))
+    } else {
+      const { failure } = result
+      for (const { batch, lane } of batches) {
+        if (failure.sent) Lane.unclear(lane, batch)
+        else Lane.unsent(lane, batch)
+        lane.leaderDoubted = true
+        if (failure.kind !== "away") failLane(lane, toKafkaError(failure))
+      }
+    }
+    wake()
+  })
+
+  /** Looks for the leaders of the lanes that have none or doubt theirs, once, after a pause. */
+  const findLeaders = Effect.fnUntraced(function*(orphans: ReadonlyArray<Lane.Lane>) {
+    if (orphans.some((lane) => lane.leaderDoubted || lane.missing > 0)) yield* pause(Math.min(...orphans.map(({ missing }) => missing)) + 1)
+    const refreshed = yield* Effect.result(metadata.refresh([...new Set(orphans.map(({ topic }) => topic))]))
+    finding = false
+    if (refreshed._tag === "Failure") {
+      const { failure } = refreshed
+      for (const lane of orphans) {
+        lane.leaderDoubted = true
+        if (failure._tag === "KafkaError") failLane(lane, failure)
+        else if (failure.kind !== "away") failLane(lane, toKafkaError(failure))
+      }
+    } else {
+      for (const lane of orphans) {
+        lane.leaderDoubted = false
+        if (metadata.known(lane.topic)?.partitions[lane.partition] !== undefined) {
+          if (metadata.knownLeader(lane.topic, lane.partition) === undefined) lane.leaderDoubted = true
+          lane.missing = 0
+        } else if (++lane.missing >= missingAfter) {
+          failLane(lane, refused("UNKNOWN_TOPIC_OR_PARTITION", at(lane), lane))
+          lane.missing = 0
+        }
+      }
+    }
+    wake()
+  })
+
+  const expire = (now: number) => {
+    for (const lane of lanes.values()) {
+      const { doubtful, expired } = Lane.expire(lane, now - settings.deliveryTimeout)
+      for (const batch of expired) failBatch(batch, unavailable(lane, `not delivered within ${settings.deliveryTimeout} ms`))
+      if (doubtful) renew(lane)
+    }
+  }
+
+  /** Everything that may go to a broker now, at most one batch per partition and request. */
+  const gather = (now: number): ReadonlyArray<Request> => {
+    const requests = new Map<number, Request>()
+    for (const lane of lanes.values()) {
+      const leader = lane.leaderDoubted ? undefined : metadata.knownLeader(lane.topic, lane.partition)
+      if (leader === undefined || (inFlight.get(leader.nodeId) ?? 0) >= maxInFlight) continue
+      const head = Lane.ready(lane, now, settings.linger, batchBytes)
+      if (head === undefined) continue
+      const request = requests.get(leader.nodeId) ?? { nodeId: leader.nodeId, broker: leader.broker, batches: [], bytes: 0 }
+      if (request.bytes > 0 && request.bytes + head.bytes > requestBytes) continue
+      request.bytes += head.bytes
+      request.batches.push({ lane, batch: Lane.depart(lane) })
+      requests.set(leader.nodeId, request)
+    }
+    return [...requests.values()]
+  }
+
+  const seal = ({ batch, lane }: Sent) => {
+    batch.encoded ??= encodeBatch(batch.entries.map(({ record }) => record), batch.bytes, {
+      compression: settings.compression,
+      transactional: false
+    })
+    sign(batch.encoded, { ...lane.identity!, baseSequence: batch.sequence })
+  }
+
+  const dispatch = Effect.gen(function*() {
+    const now = clock.currentTimeMillisUnsafe()
+    expire(now)
+    for (let requests = gather(now); requests.length > 0; requests = gather(now)) {
+      for (const request of requests) {
+        request.batches.forEach(seal)
+        inFlight.set(request.nodeId, (inFlight.get(request.nodeId) ?? 0) + 1)
+        yield* fork(post(request))
+      }
+    }
+    const waiting = [...lanes.values()].filter(({ queue }) => queue.length > 0)
+    const orphans = waiting.filter((lane) => lane.leaderDoubted || metadata.knownLeader(lane.topic, lane.partition) === undefined)
+    if (orphans.length > 0 && !finding) {
+      finding = true
+      yield* fork(findLeaders(orphans))
+    }
+    for (const lane of waiting) {
+      if (lane.identity !== undefined || lane.inFlight.size > 0 || renewing.has(lane)) continue
+      renewing.add(lane)
+      yield* fork(adopt(lane))
+    }
+    yield* release
+    return waiting.length === 0 ? Infinity : Math.max(settings.linger, 1_000)
+  })
+
+  const nextLinger = Effect.fnUntraced(function*(limit: number) {
+    const lingering = settings.linger > 0 && [...lanes.values()].some(({ queue }) => queue[0]?.attempts === 0)
+    const wait = lingering ? settings.linger : limit
+    if (wait === Infinity) yield* Queue.take(work)
+    else yield* Effect.timeoutOption(Queue.take(work), wait)
+  })
+
+  yield* fork(Effect.forever(Effect.flatMap(dispatch, nextLinger)))
+  yield* Effect.addFinalizer(() =>
+    Effect.andThen(Effect.sync(() => end(Cause.fail(new KafkaError({ reason: "Closed", message: "the producer was closed" })))), release)
+  )
+
+  const enqueue = (records: ReadonlyArray<ProducerRecord>, delivery: Lane.Delivery) => {
+    const now = clock.currentTimeMillisUnsafe()
+    let lane: Lane.Lane | undefined
+    records.forEach((record, index) => {
+      if (lane?.partition !== record.partition || lane.topic !== record.topic) {
+        const id = partitionId(record.topic, record.partition)
+        lane = lanes.get(id) ?? Lane.make(record, firstIdentity)
+        lanes.set(id, lane)
+      }
+      Lane.append(lane, { record, size: sizeBound(record), delivery, index }, now, batchBytes)
+    })
+    wake()
+  }
+
+  const tooLarge = (records: ReadonlyArray<ProducerRecord>): KafkaError | undefined => {
+    const large = records.find((record) => sizeBound(record) > settings.bufferBytes)
+    return large && new KafkaError({
+      reason: "RecordTooLarge",
+      message: `a record of ${sizeBound(large)} bytes for topic ${large.topic} does not fit into the producer's buffer (bufferBytes ${settings.bufferBytes})`,
+      topic: large.topic,
+      partition: large.partition
+    })
+  }
+
+  const send: Producer["send"] = Effect.fnUntraced(function*(records: ReadonlyArray<ProducerRecord>) {
+    if (over !== undefined) return yield* Effect.failCause(over)
+    if (records.length === 0) return []
+    const large = tooLarge(records)
+    if (large !== undefined) return yield* large
+    const bytes = Math.min(records.reduce((sum, record) => sum + sizeBound(record), 0), settings.bufferBytes)
+    return yield* Effect.uninterruptibleMask(Effect.fnUntraced(function*(restore) {
+      yield* restore(room.take(bytes))
+      if (over !== undefined) {
+        yield* room.release(bytes)
+        return yield* Effect.failCause(over)
+      }
+      const answer = Deferred.makeUnsafe<ReadonlyArray<number>, KafkaError>()
+      enqueue(records, {
+        remaining: records.length,
+        offsets: new Array<number>(records.length),
+        bytes,
+        failure: undefined,
+        finished: ({ failure, offsets }) => Deferred.doneUnsafe(answer, failure === undefined ? Exit.succeed(offsets) : Exit.fail(failure))
+      })
+      return yield* restore(Deferred.await(answer))
+    }))
+  })
+
+  return { send }
+})
