@@ -15,6 +15,8 @@ export interface Attempt extends Circumstances {
   readonly state: unknown
   readonly source: DeadLetter["source"]
   readonly handler: Handler
+  /** It has been tried for too long: whatever the decision's retries say, this is the last one. */
+  readonly isLast?: boolean
   /** Encodes the next state, or throws: a state that breaks its schema is the handler's failure. */
   readonly encode: (state: unknown) => Uint8Array | null
 }
@@ -75,7 +77,7 @@ export const failed = Effect.fnUntraced(function* (
   const { retry, then, onGiveUp, onRetry } = decision ?? { retry: defectRetry, then: "dead-letter" as const }
   const description = describe(error)
   const turn = new CollectingTurn(self)
-  if (retry !== undefined && self.attempt <= (retry.times ?? Infinity)) {
+  if (retry !== undefined && self.isLast !== true && self.attempt <= (retry.times ?? Infinity)) {
     const told = yield* tell(self, turn, self.state, onRetry && ((state) => onRetry(state, error, turn)))
     return outcome(told, turn, { _tag: "Retry", cause: description, delay: delayOf(retry, self.attempt) })
   }

@@ -39,6 +39,7 @@ export class Cell {
   mailbox: Array<Message> = noMessages
   /** In the changelog, in order; the first is running, waits by `wait`, or is next. */
   parked: Array<Message> = noMessages
+  parkedBytes = 0
   wait: Wait | undefined
   paused: Pause | undefined
   timers: Map<string, Timer> | undefined
@@ -70,10 +71,11 @@ export class Cell {
   park(message: Message): void {
     if (this.parked === noMessages) this.parked = []
     this.parked.push(message)
+    this.parkedBytes += message.bytes
   }
 
   unpark(): void {
-    this.parked.shift()
+    this.parkedBytes -= this.parked.shift()?.bytes ?? 0
     if (this.parked.length === 0) this.parked = noMessages
   }
 

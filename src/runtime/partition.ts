@@ -60,6 +60,11 @@ export interface SettleSet {
 }
 
 const text = new TextDecoder()
+
+/** Messages, and bytes of them, that may wait behind one key; what comes then goes to the dead letters. */
+const mostParked = 10_000
+const mostParkedBytes = 16 * 1_048_576
+const crowded = ({ parked, parkedBytes }: Cell) => parked.length >= mostParked || parkedBytes >= mostParkedBytes
 /**
  * One owned inbox partition: which keys exist, what each does next, and what may be settled. A state machine without effects;
  * the replica drives it. `over` ends it: what still comes back from its handlers is dropped.
@@ -150,7 +155,9 @@ export class Partition implements TopicPartition {
     if (Result.isFailure(key)) return this.discard(message, record, key.failure.message)
     const whom = record.headers.length === 0 ? undefined : commanded(record)
     if (whom !== undefined) return this.command(message, record, whom, now)
-    if (cell.parked.length > 0 || cell.paused !== undefined) return this.park(message)
+    if (cell.parked.length > 0 || cell.paused !== undefined) {
+      return crowded(cell) ? this.discard(message, record, "ParkedQueueFull") : this.park(message)
+    }
     cell.enqueue(message)
     if (cell.running === undefined) this.around.wake(this, cell)
   }

@@ -11,6 +11,9 @@ import { idempotencyKey, sourceOf } from "./identity.ts"
 
 const utf8 = new TextEncoder()
 
+/** A message that has been retried for longer, in milliseconds, is given up on: 7 days, as long as an inbox keeps it by default. */
+const longestWait = 7 * 86_400_000
+
 /** What a replica needs to know to run any task. */
 export interface Performance {
   readonly definition: ActorDefinition
@@ -41,6 +44,7 @@ export const perform = (
       headers: task._tag === "Message" ? task.message.headers.filter(([name]) => name === "traceparent") : [],
       state: state.success,
       source: sourceOf(partition, task),
+      isLast: task._tag === "Message" && cell.wait !== undefined && now - cell.wait.since > longestWait,
       handler,
       encode: codec.encode
     })

@@ -120,6 +120,7 @@ export const restoreRecord = (partition: Partition, { key, value }: KafkaRecord)
       const others = cell.parked.filter((message) => message.offset !== offset)
       if (value !== null) others.push(parkedMessage(cell, Entry.decodeParked(offset, value)))
       cell.parked = others.sort((a, b) => a.offset - b.offset)
+      cell.parkedBytes = others.reduce((sum, { bytes }) => sum + bytes, 0)
       break
     }
     case Entry.kinds.wait:
