@@ -1,0 +1,158 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import type { Fiber } from "effect"
+import { Actor, Topic } from "../../src/index.ts"
+import { noHeaders } from "../../src/kafka/records.ts"
+import type { KafkaRecord } from "../../src/kafka/records.ts"
+import type { Cell } from "../../src/runtime/cell.ts"
+import { complete } from "../../src/runtime/completion.ts"
+import { commandHeaders, encodeCommand } from "../../src/runtime/control.ts"
+import type { Command } from "../../src/runtime/control.ts"
+import { Partition } from "../../src/runtime/partition.ts"
+import { restoreRecord } from "../../src/runtime/restore.ts"
+import { transaction } from "../../src/runtime/settle.ts"
+import { nextTask } from "../../src/runtime/task.ts"
+
+const utf8 = new TextEncoder()
+const numbers = Topic.make("numbers", { value: Schema.Int, partitions: 1 })
+const { definition } = Actor.make("sum", { inbox: numbers, state: Schema.Int, initial: 0 }).handle({
+  message: (state, message) => Effect.succeed(state + message)
+})
+const fiber = { interruptUnsafe: () => {} } as unknown as Fiber.Fiber<unknown, unknown>
+
+const make = () => {
+  const partition = new Partition(
+    {
+      definition,
+      deadLetters: "sum.dead-letters",
+      expect: () => {},
+      wake: () => {},
+      capacity: 64,
+      capacityBytes: 1e6,
+      holdLimit: 1_000
+    },
+    { topic: "numbers", partition: 0 },
+    "id"
+  )
+  partition.activate(0, "id")
+  return partition
+}
+
+const message = (offset: number): KafkaRecord => ({
+  offset,
+  timestamp: 0,
+  key: utf8.encode("a"),
+  value: utf8.encode("1"),
+  headers: noHeaders
+})
+const command = (offset: number, op: Command["op"], actor = "sum"): KafkaRecord => ({
+  ...message(offset),
+  headers: commandHeaders(actor),
+  value: encodeCommand({ op })
+})
+const admit = (partition: Partition, record: KafkaRecord) =>
+  partition.admit(
+    { topic: "numbers", partition: 0, records: [record], nextOffset: record.offset + 1, endOffset: record.offset + 1 },
+    0
+  )
+
+/** Runs the key's next task to the ending; whether there was one. */
+const run = (partition: Partition, cell: Cell, ending: "Settled" | "Hold", now = 0): boolean => {
+  const task = nextTask(partition, cell, now)
+  if (task === undefined) return false
+  partition.started(cell, { task, since: now, fiber })
+  partition.stopped(cell)
+  complete(
+    partition,
+    cell,
+    task,
+    {
+      state: cell.state,
+      bytes: null,
+      emitted: [],
+      reported: [],
+      timers: undefined,
+      ending: ending === "Settled" ? { _tag: "Settled" } : { _tag: "Hold", cause: "Declined" }
+    },
+    now
+  )
+  return true
+}
+
+const settled = (partition: Partition) => {
+  const set = partition.settleSet(1_000, 1e6)!
+  partition.settled(set)
+  return transaction({ group: "g", memberId: "m", generation: 1 }, "sum.state", [set], 0)
+}
+
+describe("an operator's command", () => {
+  it("pauses a key until it is resumed, also over a restart, while the commit moves on", () => {
+    const partition = make()
+    admit(partition, command(0, "pause"))
+    admit(partition, message(1))
+    const cell = partition.cells.get("a")!
+    assert.isFalse(run(partition, cell, "Settled"))
+    const { offsets, records } = settled(partition)
+    assert.strictEqual(offsets!.committed[0]!.offset, 2)
+
+    const next = make()
+    next.phase = "restoring"
+    records.forEach((record, offset) => restoreRecord(next, { ...record, offset }))
+    next.activate(2, "id")
+    const again = next.cells.get("a")!
+    assert.isFalse(run(next, again, "Settled"))
+    admit(next, command(2, "resume"))
+    assert.isTrue(run(next, again, "Settled"))
+    settled(next)
+    assert.isFalse(next.cells.has("a"), "nothing of the key is left")
+  })
+
+  it("tries a held message again, in its place", () => {
+    const partition = make()
+    admit(partition, message(0))
+    admit(partition, message(1))
+    const cell = partition.cells.get("a")!
+    run(partition, cell, "Hold")
+    assert.isFalse(run(partition, cell, "Settled", 1e12))
+    admit(partition, command(2, "resume"))
+    assert.strictEqual(cell.parked[0]!.offset, 0)
+    assert.isTrue(run(partition, cell, "Settled"))
+    assert.isTrue(run(partition, cell, "Settled"))
+    assert.strictEqual(settled(partition).offsets!.committed[0]!.offset, 3)
+  })
+
+  it("skips a held message into the dead letters, and goes on with the next", () => {
+    const partition = make()
+    admit(partition, message(0))
+    admit(partition, message(1))
+    const cell = partition.cells.get("a")!
+    run(partition, cell, "Hold")
+    admit(partition, command(2, "skip"))
+    assert.strictEqual(cell.parked[0]!.offset, 1)
+    const letters = settled(partition).records.filter(({ topic }) => topic === "sum.dead-letters")
+    assert.deepStrictEqual(
+      letters.map(({ value }) => new TextDecoder().decode(value!)),
+      ["1"]
+    )
+    assert.isTrue(run(partition, cell, "Settled"))
+  })
+
+  it("skips nothing where nothing waits", () => {
+    const partition = make()
+    admit(partition, message(0))
+    admit(partition, command(1, "skip"))
+    const cell = partition.cells.get("a")!
+    assert.isTrue(run(partition, cell, "Settled"))
+    assert.isFalse(settled(partition).records.some(({ topic }) => topic === "sum.dead-letters"))
+  })
+
+  it("passes over what is another actor's or cannot be read", () => {
+    const partition = make()
+    admit(partition, command(0, "pause", "other"))
+    admit(partition, { ...command(1, "pause"), value: utf8.encode("{") })
+    admit(partition, { ...command(2, "pause"), value: null })
+    const { offsets, records } = settled(partition)
+    assert.strictEqual(offsets!.committed[0]!.offset, 3)
+    assert.strictEqual(records.length, 1, "only the position")
+  })
+})
