@@ -36,6 +36,8 @@ export interface KafkaRecord {
  */
 export interface Batch extends TopicPartition {
   readonly records: ReadonlyArray<KafkaRecord>
+  /** The offset that was to be read next before this batch: it tells a batch that a `seek` has overtaken. */
+  readonly fromOffset: number
   /** The offset to read next. */
   readonly nextOffset: number
   /** The end of what this reader may see: the last stable offset when reading committed, else the high watermark. */

@@ -16,7 +16,7 @@ export interface Surroundings {
   readonly kafka: Kafka["Service"]
   readonly member: Effect.Effect<Member>
   readonly reader: Reader
-  readonly settler: Effect.Effect<Settler>
+  readonly settler: Settler
   readonly create: (at: TopicPartition, topicId: string) => Partition
   /** For a rebalance: how long started handlers may go on. */
   readonly patience: Duration.Duration
@@ -99,16 +99,14 @@ export const make = Effect.fnUntraced(function* (
       yield* around.reader.stop(partition)
     }
     yield* Effect.forEach(partitions, quiet, { concurrency: "unbounded" }).pipe(Effect.timeoutOption(patience))
-    const { now } = yield* around.settler
-    yield* Effect.timeoutOption(now, patience).pipe(
+    yield* Effect.timeoutOption(around.settler.now, patience).pipe(
       Effect.catch((error) => Effect.logWarning("What was finished last is not settled", error))
     )
   })
 
   const giveUp = Effect.fnUntraced(function* (numbers: ReadonlyArray<number>, patience: Duration.Duration) {
-    const settler = yield* around.settler
     const revoked = numbers.flatMap((number) => owned.get(number) ?? [])
-    yield* settler.pause(
+    yield* around.settler.pause(
       Effect.gen(function* () {
         if (revoked.length > 0) yield* finish(revoked, patience)
         yield* Effect.forEach(numbers, drop)
@@ -128,7 +126,7 @@ export const make = Effect.fnUntraced(function* (
       yield* startTaking(partition)
     }
     for (const { partition } of all) if (!owned.has(partition)) yield* startTaking(partition)
-    yield* Effect.flatMap(around.settler, (settler) => settler.resume)
+    yield* around.settler.resume
   })
 
   const retake = Effect.fnUntraced(function* (number: number) {

@@ -100,12 +100,14 @@ export const make = Effect.fnUntraced(function* (
   const known = new Set([definition.inbox.name])
   const died = yield* Deferred.make<never, KafkaError | ReplicaError>()
   const alarm = yield* Latch.make(false)
+  /** Some handler may be running. */
+  const started = yield* Latch.make(false)
   const member = yield* Deferred.make<Member>()
-  const settler = yield* Deferred.make<Settler.Settler>()
   let state: ReplicaStatus["state"] = "starting"
   let [crashed, progress, lookAt] = [false, 0, Infinity]
   let ownership: Ownership.Ownership | undefined
   let dispatcher: Dispatcher.Dispatcher | undefined
+  let settler: Settler.Settler | undefined
 
   const partitions = () => ownership?.partitions.values() ?? []
 
@@ -116,6 +118,7 @@ export const make = Effect.fnUntraced(function* (
     if (task === undefined) return
     const timedOut = cell.timedOut === task
     cell.timedOut = undefined
+    started.openUnsafe()
     partition.started(cell, { task, since: clock.currentTimeMillisUnsafe(), fiber: worker })
     const outcome = yield* perform({ definition, codec, refused }, partition, cell, task, timedOut)
     const now = clock.currentTimeMillisUnsafe()
@@ -131,7 +134,7 @@ export const make = Effect.fnUntraced(function* (
     }
     complete(partition, cell, task, outcome, now)
     if (wants(partition, cell, now)) dispatcher!.wake(partition, cell)
-    yield* Effect.map(Deferred.await(settler), ({ signal }) => signal())
+    settler!.signal()
   })
 
   const interrupted = (partition: Partition, cell: Cell) => {
@@ -141,6 +144,11 @@ export const make = Effect.fnUntraced(function* (
 
   /** Handlers that run for too long are interrupted; what becomes of their message is the next task of their key. */
   const watch = Effect.gen(function* () {
+    yield* Effect.when(
+      started.close,
+      Effect.sync(() => dispatcher!.idle())
+    )
+    yield* started.await
     const timeout = Duration.toMillis(definition.timeout)
     yield* Effect.sleep(timeout / 10)
     const now = yield* Clock.currentTimeMillis
@@ -166,7 +174,7 @@ export const make = Effect.fnUntraced(function* (
     for (let item = heap.popDue(now); item !== undefined; item = heap.popDue(now)) item.partition.ring(item)
     if (lookAt <= now) {
       lookAt = Infinity
-      ;(yield* Deferred.await(settler)).signal()
+      settler!.signal()
     }
     const next = Math.min(heap.peek()?.due ?? Infinity, lookAt)
     if (next === Infinity) return yield* alarm.await
@@ -214,7 +222,7 @@ export const make = Effect.fnUntraced(function* (
           return ownership!.retake(partition)
         }
       })
-      yield* Deferred.succeed(settler, settle)
+      settler = settle
       dispatcher = yield* Dispatcher.make(options.workers ?? 1_024, {
         turn:
           definition.resources.length === 0
@@ -230,7 +238,7 @@ export const make = Effect.fnUntraced(function* (
         kafka,
         member: Deferred.await(member),
         reader,
-        settler: Effect.succeed(settle),
+        settler: settle,
         create: (at, topicId) =>
           new Partition(
             {
@@ -268,7 +276,8 @@ export const make = Effect.fnUntraced(function* (
       const poll = Effect.gen(function* () {
         for (const batch of yield* reader.poll) {
           const partition = owner.partitions.get(batch.partition)
-          if (partition?.phase !== "active") continue
+          // Polled for an ownership that is over: the present one reads from its own offset.
+          if (partition?.phase !== "active" || partition.readOffset !== batch.fromOffset) continue
           partition.admit(batch, clock.currentTimeMillisUnsafe())
           progress++
           if (!partition.full) continue

@@ -54,6 +54,8 @@ export const make = Effect.fnUntraced(function* (
   const gate = yield* Latch.make(false)
   const one = yield* Semaphore.make(1)
   let limit = mostMessages
+  /** A commit was interrupted: as unclear as one without an answer. */
+  let interrupted = false
   let scope: Scope.Closeable | undefined
   let transactor: Transactor
 
@@ -64,6 +66,8 @@ export const make = Effect.fnUntraced(function* (
     transactor = yield* Scope.provide(around.kafka.transactor({ transactionalId: around.transactionalId }), scope)
   })
   yield* renew
+
+  const startOver = Effect.andThen(renew, around.rebuild)
 
   const collect = (now: number): ReadonlyArray<SettleSet> => {
     const sets: Array<SettleSet> = []
@@ -81,6 +85,10 @@ export const make = Effect.fnUntraced(function* (
   }
 
   const now: Settler["now"] = Effect.gen(function* () {
+    if (interrupted) {
+      interrupted = false
+      yield* startOver
+    }
     work.closeUnsafe()
     const membership = yield* Effect.flatMap(around.member, (member) => member.membership)
     if (Option.isNone(membership)) return
@@ -88,7 +96,14 @@ export const make = Effect.fnUntraced(function* (
     const sets = collect(time)
     if (sets.length === 0) return
     yield* around.ensure(sets)
-    const result = yield* Effect.result(settle(transactor, membership.value, around.changelog, sets, time))
+    const commit = settle(transactor, membership.value, around.changelog, sets, time).pipe(
+      Effect.onInterrupt(() =>
+        Effect.sync(() => {
+          interrupted = true
+        })
+      )
+    )
+    const result = yield* Effect.result(commit)
     if (Result.isFailure(result)) return yield* recover(result.failure, sets, membership.value.generation)
     limit = mostMessages
     const turns = sets.reduce((sum, { included }) => sum + included.length, 0)
@@ -121,8 +136,7 @@ export const make = Effect.fnUntraced(function* (
         return
       }
       case "unclear":
-        yield* renew
-        return yield* around.rebuild
+        return yield* startOver
       case "fenced":
         return yield* new ReplicaError({
           reason: "InstanceFenced",
@@ -158,7 +172,10 @@ export const make = Effect.fnUntraced(function* (
     run: Effect.forever(
       work.await.pipe(
         Effect.andThen(gate.await),
-        Effect.andThen(one.withPermit(Effect.suspend(() => (Latch.isOpen(gate) ? now : Effect.void))))
+        // A drain that ends this loop waits for the open settle, rather than leave it unclear.
+        Effect.andThen(
+          one.withPermit(Effect.suspend(() => (Latch.isOpen(gate) ? Effect.uninterruptible(now) : Effect.void)))
+        )
       )
     ),
     pause: (last) => Effect.andThen(gate.close, one.withPermit(last)),

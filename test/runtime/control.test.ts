@@ -52,7 +52,14 @@ const command = (offset: number, op: Command["op"], actor = "sum"): KafkaRecord 
 })
 const admit = (partition: Partition, record: KafkaRecord) =>
   partition.admit(
-    { topic: "numbers", partition: 0, records: [record], nextOffset: record.offset + 1, endOffset: record.offset + 1 },
+    {
+      topic: "numbers",
+      partition: 0,
+      records: [record],
+      fromOffset: record.offset,
+      nextOffset: record.offset + 1,
+      endOffset: record.offset + 1
+    },
     0
   )
 

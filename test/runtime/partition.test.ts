@@ -58,7 +58,7 @@ const record = (offset: number, key: string): KafkaRecord => ({
 })
 
 const admit = (partition: Partition, records: ReadonlyArray<KafkaRecord>, nextOffset = records.at(-1)!.offset + 1) =>
-  partition.admit({ topic: "numbers", partition: 0, records, nextOffset, endOffset: nextOffset }, 0)
+  partition.admit({ topic: "numbers", partition: 0, records, fromOffset: 0, nextOffset, endOffset: nextOffset }, 0)
 
 const start = (partition: Partition, cell: Cell, now = 0): Task | undefined => {
   const task = nextTask(partition, cell, now)

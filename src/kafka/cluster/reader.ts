@@ -56,7 +56,7 @@ export const make = Effect.fnUntraced(function*(
     const { endOffset, takeOffset } = slot.fetched
     return takeOffset === before && records.length === 0
       ? undefined
-      : { topic: slot.topic, partition: slot.partition, records, nextOffset: takeOffset, endOffset }
+      : { topic: slot.topic, partition: slot.partition, records, fromOffset: before, nextOffset: takeOffset, endOffset }
   }
 
   /** What there is, in turn: a partition that gave something waits behind the others. */
