@@ -1,0 +1,112 @@
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import { ByteSize, Clock, Effect } from "effect"
+import type { Redacted, Scope } from "effect"
+import { HttpIncomingMessage, HttpServerRequest } from "effect/http"
+import type { HttpServerResponse } from "effect/http"
+import type { IncomingMessage } from "node:http"
+import { isPublic, makeBearer } from "./bearer.ts"
+import { clientOf, CurrentClients } from "./body.ts"
+import { bodyIdle, hasBody } from "./bodyIdle.ts"
+import { Clients } from "./clients.ts"
+import { answerFailure, explained } from "./failure.ts"
+import { preflight, readableBy, secured } from "./headers.ts"
+import { CurrentLimits } from "./limits.ts"
+import type { Limits } from "./limits.ts"
+import { wrongType } from "./mediaType.ts"
+import type { Methods } from "./methods.ts"
+import { foreign, makeSite } from "./origin.ts"
+import type { Provenance } from "./origin.ts"
+import { refuse } from "./problem.ts"
+import type { RequestRefused } from "./problem.ts"
+
+export interface GuardOptions {
+  readonly host: string
+  readonly token?: Redacted.Redacted
+  readonly allowOrigins: ReadonlyArray<string>
+  readonly limits: Limits
+}
+
+/** Bodies that some route takes. Forms, which any page may send anywhere, are not among them. */
+const bodyTypes = ["application/json", "text/csv"]
+
+const provenance = (request: HttpServerRequest.HttpServerRequest, source: IncomingMessage): Provenance => ({
+  method: request.method,
+  isUpgrade: request.headers["upgrade"] !== undefined,
+  host: request.headers["host"],
+  origin: request.headers["origin"],
+  fetchSite: request.headers["sec-fetch-site"],
+  localAddress: source.socket.localAddress
+})
+
+const refusals = {
+  ForeignHost: "the Host header names another server",
+  ForeignOrigin: "a page of another origin may not do this"
+}
+
+/** Two of them are a trick: proxies and servers disagree on which one counts. */
+const isRepeated = (source: IncomingMessage, name: string): boolean => {
+  let count = 0
+  for (let i = 0; i < source.rawHeaders.length; i += 2) if (source.rawHeaders[i]!.toLowerCase() === name) count++
+  return count > 1
+}
+
+/** Everything about a request that can be judged from its head, in this order; nothing when it may pass. */
+const makeJudge = (options: GuardOptions, clients: Clients) => {
+  const site = makeSite(options.host, options.allowOrigins)
+  const hasToken = options.token === undefined ? () => true : makeBearer(options.token)
+  return (
+    request: HttpServerRequest.HttpServerRequest,
+    source: IncomingMessage,
+    now: number
+  ): RequestRefused | undefined => {
+    const { headers } = request
+    if (!clients.admit(clientOf(request), now)) return refuse("TooManyRequests", "this client asks too often")
+    if (isRepeated(source, "host")) return refuse("ForeignHost", "the Host header is repeated")
+    const from = provenance(request, source)
+    const reason = foreign(site, from)
+    if (reason !== undefined) return refuse(reason, refusals[reason])
+    const protocols = from.isUpgrade ? headers["sec-websocket-protocol"] : undefined
+    const isOpen = isPublic(request.method, request.url.split(/[?#]/, 1)[0] ?? "")
+    if (!isOpen && !hasToken({ authorization: headers["authorization"], protocols })) {
+      return refuse("Unauthorized", "a token is needed: Authorization: Bearer …")
+    }
+    const encoding = headers["content-encoding"]
+    if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
+      return refuse("CompressedBody", "compressed bodies are not taken")
+    }
+    return hasBody(headers) ? wrongType(headers["content-type"], bodyTypes) : undefined
+  }
+}
+
+/** Holds for every route what no route should have to think of: see `Server.layer`. */
+export const makeGuard = (options: GuardOptions, methods: Methods["Service"]) => {
+  const clients = new Clients(options.limits)
+  const judge = makeJudge(options, clients)
+  const allowed = makeSite(options.host, options.allowOrigins).allowOrigins
+  const answer = answerFailure(methods)
+  const bodyLimit = ByteSize.bytes(options.limits.json)
+
+  return <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) => {
+    const routed = app.pipe(
+      Effect.provideService(CurrentLimits, options.limits),
+      Effect.provideService(CurrentClients, clients),
+      Effect.provideService(HttpIncomingMessage.MaxBodySize, bodyLimit)
+    )
+    return Effect.gen(function* () {
+      const request = yield* HttpServerRequest.HttpServerRequest
+      const source = NodeHttpServerRequest.toIncomingMessage(request) as IncomingMessage
+      const refused = judge(request, source, yield* Clock.currentTimeMillis)
+      if (refused !== undefined) return refused.response
+      const { origin } = request.headers
+      const isAllowed = origin !== undefined && allowed.has(origin)
+      if (request.method === "OPTIONS" && isAllowed) return preflight(origin)
+      const response = yield* hasBody(request.headers)
+        ? Effect.interruptible(Effect.raceFirst(routed, bodyIdle(source, options.limits.bodyIdle)))
+        : routed
+      return isAllowed ? readableBy(origin)(response) : response
+    }).pipe(
+      Effect.catchCause(answer),
+      Effect.map((response) => secured(explained(response)))
+    ) as Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest | Scope.Scope>
+  }
+}

@@ -1,0 +1,107 @@
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Effect, Layer, Schema } from "effect"
+import type { Duration, Redacted, Scope } from "effect"
+import { HttpRouter, HttpServer } from "effect/http"
+import type { HttpServerError, HttpServerRequest } from "effect/http"
+import { createServer } from "node:http"
+import { Draining } from "./draining.ts"
+import { makeGuard } from "./guard.ts"
+import { health } from "./health.ts"
+import { defaultLimits } from "./limits.ts"
+import type { Limits } from "./limits.ts"
+import { layerRouter, Methods } from "./methods.ts"
+import { isLoopback } from "./origin.ts"
+import type { Readiness } from "./readiness.ts"
+
+export interface Options {
+  /** A name or an address to bind. Without a token only loopback. */
+  readonly host: string
+  /** 0: any free port; the server's `address` says which. */
+  readonly port: number
+  /** Who has it may call everything; without one, whoever reaches the port may. */
+  readonly token?: Redacted.Redacted
+  /** Origins besides our own whose pages may call: `https://app.example.com`. */
+  readonly allowOrigins?: ReadonlyArray<string>
+  readonly limits?: Partial<Limits>
+  /** How long requests under way may take to end when the server shuts down. Default 5 s. */
+  readonly drain?: Duration.Input
+}
+
+/** A server that anyone on the network could use was asked for. */
+export class UnsafeBinding extends Schema.TaggedError<UnsafeBinding>()("UnsafeBinding", { message: Schema.String }) {}
+
+const refuseUnsafe = (options: Options) =>
+  options.token !== undefined || isLoopback(options.host)
+    ? Effect.void
+    : Effect.fail(
+        new UnsafeBinding({ message: `--host ${options.host} is not loopback: a token is needed (--token-file)` })
+      )
+
+const makeNodeServer = (limits: Limits) => {
+  // A slow upload may take long: what must not last is silence, and that is watched per body.
+  const server = createServer({ headersTimeout: 10_000, requestTimeout: 0 })
+  server.maxConnections = limits.connections
+  return server
+}
+
+/**
+ * Serves on the way in, and on the way out: tells those who hold connections, waits for requests under way, then closes
+ * what is left. Finalizers run from the last to the first.
+ */
+const serve = Effect.fnUntraced(function* (node: ReturnType<typeof createServer>, options: Options, limits: Limits) {
+  const router = yield* HttpRouter.HttpRouter
+  const server = yield* HttpServer.HttpServer
+  const draining = yield* Draining
+  const guard = makeGuard(
+    {
+      host: options.host,
+      allowOrigins: options.allowOrigins ?? [],
+      limits,
+      ...(options.token && { token: options.token })
+    },
+    yield* Methods
+  )
+  yield* Effect.addFinalizer(() => Effect.sync(() => node.closeAllConnections()))
+  yield* server.serve(guard(router.asHttpEffect()))
+  yield* Effect.addFinalizer(() => draining.begin)
+})
+
+type Needs<R> = Exclude<
+  HttpRouter.Request.Without<R> | HttpRouter.Request.Only<"Requires", R> | HttpRouter.Request.Only<"GlobalRequires", R>,
+  HttpRouter.HttpRouter | Draining | HttpServerRequest.HttpServerRequest | Scope.Scope
+>
+
+/**
+ * Serves the routes, with `/health/live` and `/health/ready`. Held for every route, in this order: requests per client (429); `Host`
+ * is ours (403); no foreign page writes or upgrades (403); the token on all but health, static files and docs (401); no compressed
+ * body, no form (415); bodies of at most 1 MiB unless streamed (413), never silent for long (408). Failures are JSON
+ * `{"error","message"}`, without details of the inside. Responses carry a strict content security policy.
+ *
+ * Fails with `UnsafeBinding` before anything listens.
+ */
+export const layer = <A, E, R>(
+  routes: Layer.Layer<A, E, R>,
+  options: Options
+): Layer.Layer<
+  HttpServer.HttpServer,
+  HttpRouter.Request.Without<E> | HttpServerError.ServeError | UnsafeBinding,
+  Needs<R> | Readiness
+> =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      yield* refuseUnsafe(options)
+      const limits = { ...defaultLimits, ...options.limits }
+      const node = makeNodeServer(limits)
+      const listening = NodeHttpServer.layerServer(() => node, {
+        host: options.host,
+        port: options.port,
+        gracefulShutdownTimeout: options.drain ?? "5 seconds"
+      })
+      return Layer.effectDiscard(serve(node, options, limits)).pipe(
+        Layer.provide(Layer.mergeAll(routes, health)),
+        Layer.provide(layerRouter),
+        Layer.provide([Methods.layer, Draining.layer]),
+        Layer.provideMerge(listening)
+      )
+    })
+  ) as never
