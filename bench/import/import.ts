@@ -4,7 +4,8 @@
  *     node bench/import/import.ts [--rows 1000000]
  *
  * Prints a table and a line of JSON: seconds until the 202, until the import is done, until the last contact can be read; rows a
- * second; the server's peak resident memory (Linux).
+ * second; the server's peak resident memory (Linux); by how many percent the import went on while one of 100 rows, sent beside
+ * it, began and ended.
  */
 import { spawn } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
@@ -47,6 +48,31 @@ interface ImportAnswer {
   readonly rows: { readonly imported: number; readonly rejected: number; readonly failed: number }
 }
 
+const send = async (url: string, file: Iterable<Uint8Array>): Promise<string> => {
+  const body = Readable.toWeb(Readable.from(file)) as ReadableStream
+  const init = { method: "POST", headers: { "content-type": "text/csv" }, body, duplex: "half" } as RequestInit
+  const response = await fetch(`${url}/imports`, init)
+  if (response.status !== 202) throw new Error(`the upload was answered ${response.status}: ${await response.text()}`)
+  return ((await response.json()) as { importId: string }).importId
+}
+
+const statusOf = async (url: string, importId: string): Promise<ImportAnswer | undefined> => {
+  const answer = await fetch(`${url}/imports/${importId}`)
+  return answer.ok ? ((await answer.json()) as ImportAnswer) : undefined
+}
+
+const ended = (url: string, importId: string): Promise<ImportAnswer> =>
+  until(async () => {
+    const status = await statusOf(url, importId)
+    return status === undefined || status.state === "accepted" || status.state === "running" ? undefined : status
+  }, "an import")
+
+/** How far the large import is, in percent of its rows. */
+const percent = async (url: string, importId: string): Promise<number> => {
+  const counts = (await statusOf(url, importId))?.rows ?? { imported: 0, rejected: 0 }
+  return (100 * (counts.imported + counts.rejected)) / rows
+}
+
 const peakMegabytes = (pid: number): number | undefined => {
   try {
     const line = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))
@@ -68,21 +94,12 @@ const measure = async (url: string, pid: number) => {
       yield chunk
     }
   }
-  const response = await fetch(`${url}/imports`, {
-    method: "POST",
-    headers: { "content-type": "text/csv" },
-    body: Readable.toWeb(Readable.from(counted())) as ReadableStream,
-    duplex: "half"
-  } as RequestInit)
-  if (response.status !== 202) throw new Error(`the upload was answered ${response.status}: ${await response.text()}`)
-  const { importId } = (await response.json()) as { importId: string }
+  const importId = await send(url, counted())
   const uploaded = seconds()
-  const done = await until(async () => {
-    const answer = await fetch(`${url}/imports/${importId}`)
-    if (!answer.ok) return undefined
-    const status = (await answer.json()) as ImportAnswer
-    return status.state === "accepted" || status.state === "running" ? undefined : status
-  }, "the import")
+  const before = await percent(url, importId)
+  await ended(url, await send(url, generateContacts({ rows: 100, prefix: "beside" })))
+  const beside = (await percent(url, importId)) - before
+  const done = await ended(url, importId)
   const imported = seconds()
   const last = `row.${rows - 2}@example.com`
   await until(async () => (await fetch(`${url}/contacts/${last}`)).ok || undefined, "the last contact")
@@ -96,7 +113,8 @@ const measure = async (url: string, pid: number) => {
     doneAfter: imported,
     readableAfter: readable,
     rowsPerSecond: Math.round(rows / imported),
-    peakMegabytes: peakMegabytes(pid)
+    peakMegabytes: peakMegabytes(pid),
+    percentBesideSmall: Math.round(beside * 10) / 10
   }
 }
 
