@@ -1,0 +1,193 @@
+import { Clock, Effect } from "effect"
+import { partitionId } from "../records.ts"
+import type { ProducerRecord, TopicPartition } from "../records.ts"
+import { pause } from "./backoff.ts"
+import { encodeBatch, sign, sizeBound } from "./batch-encoder.ts"
+import type { Broker, Connections } from "./connections.ts"
+import type { Metadata } from "./metadata.ts"
+import { produce } from "./produce-api.ts"
+import type { ProduceResponse } from "./produce-api.ts"
+import { errorName } from "./protocol-error.ts"
+import { batchBytes } from "./producer.ts"
+import type { Settings } from "./settings.ts"
+import type { Transactional } from "./transaction-api.ts"
+import { Stopped, verdict, worst } from "./transaction-outcome.ts"
+
+/** Bytes of records a transaction may have: more could not be written in a transaction's time. */
+const maxTransactionBytes = 64 * 1024 * 1024
+
+/** Records that go to a partition as one batch. */
+interface Piece {
+  readonly records: ReadonlyArray<ProducerRecord>
+  readonly bytes: number
+}
+
+/** The batches of one partition that are still to be written, in order. */
+interface PartitionWrites extends TopicPartition {
+  readonly pieces: Array<Piece>
+  /** An attempt of the first piece got no clear answer. */
+  doubtful: boolean
+}
+
+export type Prepared = ReadonlyArray<PartitionWrites>
+
+const bytesOf = (records: ReadonlyArray<ProducerRecord>) => records.reduce((sum, record) => sum + sizeBound(record), 0)
+
+const halves = ({ records }: Piece): [Piece, Piece] => {
+  const middle = records.length >> 1
+  const [first, second] = [records.slice(0, middle), records.slice(middle)]
+  return [{ records: first, bytes: bytesOf(first) }, { records: second, bytes: bytesOf(second) }]
+}
+
+/** The records by partition, in batches of a size brokers take. */
+export const prepare = Effect.fnUntraced(function*(
+  records: ReadonlyArray<ProducerRecord>,
+  settings: Settings
+): Effect.fn.Return<Prepared, Stopped> {
+  const partitions = new Map<string, { topic: string; partition: number; doubtful: boolean; pieces: Array<{ records: Array<ProducerRecord>; bytes: number }> }>()
+  let total = 0
+  for (const record of records) {
+    const { partition, topic } = record
+    const id = partitionId(topic, partition)
+    let writes = partitions.get(id)
+    if (writes === undefined) partitions.set(id, writes = { topic, partition, doubtful: false, pieces: [] })
+    const size = sizeBound(record)
+    total += size
+    const last = writes.pieces.at(-1)
+    if (last !== undefined && last.bytes + size <= batchBytes) {
+      last.records.push(record)
+      last.bytes += size
+    } else {
+      writes.pieces.push({ records: [record], bytes: size })
+    }
+    if (size > settings.bufferBytes) {
+      return yield* new Stopped({ outcome: "refused", message: `a record of ${size} bytes for topic ${topic} is larger than bufferBytes (${settings.bufferBytes})` })
+    }
+  }
+  if (total > maxTransactionBytes) {
+    return yield* new Stopped({ outcome: "refused", message: `a transaction of ${total} bytes; ${maxTransactionBytes} are allowed` })
+  }
+  return [...partitions.values()]
+})
+
+export interface Writes {
+  /** Writes all, one batch per partition at a time. Fails as `stop` says, or as `unclear` where a write was never answered. */
+  write(
+    prepared: Prepared,
+    deadline: number,
+    stop: (error: string, what: string) => Effect.Effect<never, Stopped>
+  ): Effect.Effect<void, Stopped>
+}
+
+export const make = (settings: Settings, metadata: Metadata, connections: Connections, identity: Transactional): Writes => {
+  /** The next sequence number, by partition: they go on from one transaction of an epoch to the next. */
+  const sequences = new Map<string, number>()
+  const sequenceOf = ({ partition, topic }: TopicPartition) => sequences.get(partitionId(topic, partition)) ?? 0
+
+  const encode = (writes: PartitionWrites): Buffer => {
+    const { bytes, records } = writes.pieces[0]!
+    const batch = encodeBatch(records, bytes, { compression: settings.compression, transactional: true })
+    sign(batch, { ...identity, baseSequence: sequenceOf(writes) })
+    return batch
+  }
+
+  /** Takes an answer in. True: this partition must be asked for again, of a leader looked up anew. */
+  const answered = Effect.fnUntraced(function*(
+    writes: PartitionWrites,
+    answer: ProduceResponse[number] | undefined,
+    stop: (error: string, what: string) => Effect.Effect<never, Stopped>
+  ) {
+    const piece = writes.pieces[0]!
+    const error = answer === undefined ? "REQUEST_TIMED_OUT" : errorName(answer.errorCode)
+    if (error === "NONE") {
+      writes.pieces.shift()
+      writes.doubtful = false
+      sequences.set(partitionId(writes.topic, writes.partition), (sequenceOf(writes) + piece.records.length) % 0x80000000)
+      return false
+    }
+    const judged = verdict(error)
+    if (judged === "retry") {
+      writes.doubtful = true
+      return true
+    }
+    if (judged === "refused" && piece.records.length > 1) {
+      writes.pieces.splice(0, 1, ...halves(piece))
+      return false
+    }
+    return yield* stop(error, `partition ${writes.partition} of topic ${writes.topic}`)
+  })
+
+  /** One request to one broker. True: leaders must be looked up anew. */
+  const ask = Effect.fnUntraced(function*(
+    broker: Broker,
+    group: ReadonlyArray<PartitionWrites>,
+    deadline: number,
+    stop: (error: string, what: string) => Effect.Effect<never, Stopped>
+  ) {
+    const left = deadline - (yield* Clock.currentTimeMillis)
+    const result = yield* Effect.result(connections.request(broker, produce, {
+      transactionalId: identity.transactionalId,
+      timeout: Math.max(500, Math.min(left, settings.requestTimeout * 0.8)),
+      partitions: group.map((writes) => ({ topic: writes.topic, partition: writes.partition, batch: encode(writes) }))
+    }))
+    if (result._tag === "Failure") {
+      const { failure } = result
+      if (failure.sent) for (const writes of group) writes.doubtful = true
+      if (failure.kind !== "away") return yield* new Stopped({ outcome: "aborted", message: failure.message, cause: failure })
+      return true
+    }
+    const answers = new Map(result.success.map((answer) => [partitionId(answer.topic, answer.partition), answer]))
+    let stale = false
+    const failures: Array<Stopped> = []
+    for (const writes of group) {
+      const one = yield* Effect.result(answered(writes, answers.get(partitionId(writes.topic, writes.partition)), stop))
+      if (one._tag === "Success") stale ||= one.success
+      else failures.push(one.failure)
+    }
+    if (failures.length > 0) return yield* worst(failures)
+    return stale
+  })
+
+  const byLeader = Effect.fnUntraced(function*(prepared: Prepared, patience: number) {
+    const groups = new Map<string, { broker: Broker; group: Array<PartitionWrites> }>()
+    for (const writes of prepared) {
+      const { broker } = yield* Effect.mapError(
+        metadata.leader(writes.topic, writes.partition, patience),
+        (error) => new Stopped({ outcome: "aborted", message: error.message, cause: error })
+      )
+      const id = `${broker.host}:${broker.port}`
+      const found = groups.get(id)
+      if (found === undefined) groups.set(id, { broker, group: [writes] })
+      else found.group.push(writes)
+    }
+    return [...groups.values()]
+  })
+
+  /**
+   * A batch that is never answered may yet arrive, after the abort: only a new epoch keeps it out of the log. An attempt that
+   * fails waits for the other brokers' answers, so that every sequence number is accounted for.
+   */
+  const write: Writes["write"] = Effect.fnUntraced(function*(prepared, deadline, stop) {
+    const unclear = (stopped: Stopped) =>
+      prepared.some(({ doubtful, pieces }) => doubtful && pieces.length > 0)
+        ? new Stopped({ outcome: "unclear", message: stopped.message, cause: stopped.cause })
+        : stopped
+    for (let n = 0;;) {
+      const open = prepared.filter(({ pieces }) => pieces.length > 0)
+      if (open.length === 0) return
+      const left = deadline - (yield* Clock.currentTimeMillis)
+      if (left <= 0) {
+        return yield* unclear(new Stopped({ outcome: "aborted", message: `partition ${open[0]!.partition} of topic ${open[0]!.topic} was not written in the transaction's time` }))
+      }
+      const groups = yield* Effect.mapError(byLeader(open, left), unclear)
+      const results = yield* Effect.forEach(groups, ({ broker, group }) => Effect.result(ask(broker, group, deadline, stop)), { concurrency: "unbounded" })
+      const failures = results.flatMap((result) => (result._tag === "Failure" ? [result.failure] : []))
+      if (failures.length > 0) return yield* unclear(worst(failures))
+      if (!results.some((result) => result._tag === "Success" && result.success)) continue
+      yield* pause(n++)
+      yield* Effect.ignore(metadata.refresh([...new Set(open.map(({ topic }) => topic))]))
+    }
+  })
+
+  return { write }
+}
