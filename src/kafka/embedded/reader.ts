@@ -1,0 +1,155 @@
+import { Effect, Latch, Result } from "effect"
+import type { Scope } from "effect"
+import { KafkaError } from "../errors.ts"
+import type { Reader, ReaderOptions } from "../kafka.ts"
+import { partitionId } from "../records.ts"
+import type { Batch, TopicPartition } from "../records.ts"
+import type { Connection } from "./connection.ts"
+import type { Log } from "./log.ts"
+import { findLog } from "./state.ts"
+import type { State } from "./state.ts"
+
+const defaultMaxBytes = 1024 * 1024
+/** Milliseconds before a reader asks again that was not answered. */
+export const retryDelay = 100
+
+interface Reading {
+  readonly at: TopicPartition
+  position: number
+  paused: boolean
+  /** The log whose changes wake this reader, once the partition was found. */
+  watched: Log | undefined
+}
+
+const outOfRange = (log: Log, position: number) => {
+  const { end, first, partition, topic } = log
+  const message = `${topic}/${partition}: offset ${position} is not in the log, which has ${first} to ${end}`
+  return new KafkaError({ reason: "OffsetOutOfRange", message, topic, partition })
+}
+
+/** Reading throws what is wrong with the stored bytes; everything else thrown is a defect. */
+export const readStored = <A>(read: () => A): Effect.Effect<A, KafkaError> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(read())
+    } catch (cause) {
+      return cause instanceof KafkaError ? Effect.fail(cause) : Effect.die(cause)
+    }
+  })
+
+export const make = (
+  state: State,
+  connection: Connection,
+  { isolation = "committed", maxBytes = defaultMaxBytes }: ReaderOptions
+): Effect.Effect<Reader, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const committed = isolation === "committed"
+    const readings = new Map<string, Reading>()
+    const changed = Latch.makeUnsafe(false)
+    const wake = () => {
+      changed.openUnsafe()
+    }
+    let turn = 0
+
+    const find = (reading: Reading): Log => {
+      if (reading.watched !== undefined && !reading.watched.deleted) return reading.watched
+      reading.watched?.watchers.delete(wake)
+      reading.watched = undefined
+      const log = Result.getOrThrowWith(findLog(state, reading.at), (error) => error)
+      reading.watched = log
+      log.watchers.add(wake)
+      return log
+    }
+
+    /** What is there now: at most one batch per partition, the partitions taking turns to be first. */
+    const collect = (): ReadonlyArray<Batch> => {
+      const active = [...readings.values()].filter((reading) => !reading.paused)
+      const batches: Array<Batch> = []
+      let left = maxBytes
+      const ready: Array<readonly [Reading, Log, number]> = []
+      for (let i = 0; i < active.length; i++) {
+        const reading = active[(i + turn) % active.length]!
+        const log = find(reading)
+        if (reading.position < log.first || reading.position > log.end) throw outOfRange(log, reading.position)
+        const end = committed ? log.stable : log.end
+        if (reading.position < end) ready.push([reading, log, end])
+      }
+      turn++
+      for (let i = 0; i < ready.length; i++) {
+        const [reading, log, end] = ready[i]!
+        const share = left / (ready.length - i)
+        const { bytes, next, records } = state.storage.read(log, reading.position, {
+          to: end,
+          budget: share,
+          must: batches.length === 0,
+          committed
+        })
+        if (next === reading.position) continue
+        const fromOffset = reading.position
+        reading.position = next
+        left = Math.max(0, left - bytes)
+        batches.push({
+          topic: log.topic,
+          partition: log.partition,
+          records,
+          fromOffset,
+          nextOffset: next,
+          endOffset: end
+        })
+      }
+      return batches
+    }
+
+    const attempt: Effect.Effect<ReadonlyArray<Batch>, KafkaError> = Effect.suspend(() => {
+      changed.closeUnsafe()
+      if (connection.isPlain) return readStored(collect)
+      const subjects = [...new Set([...readings.values()].map((reading) => reading.at.topic))]
+      // What is read must not be taken before the client can hear of it.
+      const asked = connection.perform({ kind: "fetch", subjects }, Effect.void)
+      return asked.pipe(
+        Effect.andThen(readStored(collect)),
+        Effect.catch((error) =>
+          error._tag === "Unanswered" || error.reason === "Unavailable"
+            ? Effect.andThen(Effect.sleep(retryDelay), attempt)
+            : Effect.fail(error)
+        )
+      )
+    })
+
+    const poll: Reader["poll"] = Effect.gen(function* () {
+      for (;;) {
+        const batches = yield* attempt
+        if (batches.length > 0) return batches
+        yield* changed.await
+      }
+    })
+
+    const stop = (id: string) => {
+      const watched = readings.get(id)?.watched
+      readings.delete(id)
+      watched?.watchers.delete(wake)
+    }
+    const setPaused = (at: TopicPartition, paused: boolean) =>
+      Effect.sync(() => {
+        const reading = readings.get(partitionId(at.topic, at.partition))
+        if (reading === undefined) return
+        reading.paused = paused
+        wake()
+      })
+
+    yield* Effect.addFinalizer(() => Effect.sync(() => [...readings.keys()].forEach(stop)))
+    return {
+      seek: (at, offset) =>
+        Effect.sync(() => {
+          const id = partitionId(at.topic, at.partition)
+          const paused = readings.get(id)?.paused ?? false
+          stop(id)
+          readings.set(id, { at, position: offset, paused, watched: undefined })
+          wake()
+        }),
+      stop: (at) => Effect.sync(() => stop(partitionId(at.topic, at.partition))),
+      pause: (at) => setPaused(at, true),
+      resume: (at) => setPaused(at, false),
+      poll
+    }
+  })
