@@ -1,5 +1,6 @@
 import { Duration, Result, Schema } from "effect"
 import type { TopicSpec } from "../kafka/kafka.ts"
+import type { Header } from "../kafka/records.ts"
 
 /** A schema that needs no services: it runs on the hot path, and in a test without a runtime. */
 export type Plain<T> = Schema.Codec<T, any, never, never>
@@ -13,8 +14,12 @@ export class UndecodableError extends Schema.TaggedError<UndecodableError>()("Un
 export interface TopicCodec<K, V> {
   encodeKey(key: K): Uint8Array
   decodeKey(bytes: Uint8Array | null): Result.Result<K, UndecodableError>
-  encodeValue(value: V): Uint8Array
-  decodeValue(bytes: Uint8Array | null): Result.Result<V, UndecodableError>
+  /** Null: a tombstone. */
+  encodeValue(value: V): Uint8Array | null
+  /** `headers` are the record's, for topics that keep a part of the value there. */
+  decodeValue(bytes: Uint8Array | null, headers?: ReadonlyArray<Header>): Result.Result<V, UndecodableError>
+  /** The part of a value that is not in its bytes. Default: none. */
+  headersOf?(value: V): ReadonlyArray<Header>
 }
 
 /**

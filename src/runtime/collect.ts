@@ -63,7 +63,7 @@ export class CollectingTurn implements Turn<unknown, string> {
 
   emit(topic: AnyTopic, key: unknown, value: unknown): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const record = recordFor(topic, topic.codec.encodeKey(key), topic.codec.encodeValue(value), this.about)
+      const record = recordFor(topic, key, value, this.about)
       const limit = topic.spec.maxMessageBytes ?? defaultLimit
       const bytes = sizeOf(record)
       if (bytes > limit) return Effect.die(new RecordTooLarge({ topic: topic.name, bytes, limit }))
@@ -102,18 +102,21 @@ const sizeOf = (record: ProducerRecord): number => {
 }
 
 const recordFor = (
-  topic: AnyTopic,
-  key: Uint8Array,
-  value: Uint8Array,
+  { codec, name, spec }: AnyTopic,
+  key: unknown,
+  value: unknown,
   about: Pick<Circumstances, "now" | "headers">
-): ProducerRecord => ({
-  topic: topic.name,
-  partition: partitionFor(key, topic.spec.partitions),
-  key,
-  value,
-  headers: about.headers,
-  timestamp: about.now
-})
+): ProducerRecord => {
+  const bytes = codec.encodeKey(key)
+  return {
+    topic: name,
+    partition: partitionFor(bytes, spec.partitions),
+    key: bytes,
+    value: codec.encodeValue(value),
+    headers: codec.headersOf === undefined ? about.headers : [...about.headers, ...codec.headersOf(value)],
+    timestamp: about.now
+  }
+}
 
 const utf8 = new TextEncoder()
 

@@ -48,7 +48,7 @@ export class Log extends Context.Service<
               partition,
               key: bytes,
               value: topic.codec.encodeValue(value),
-              headers: noHeaders,
+              headers: topic.codec.headersOf?.(value) ?? noHeaders,
               timestamp
             }
           ])
@@ -57,7 +57,8 @@ export class Log extends Context.Service<
         read: Effect.fnUntraced(function* <K, V>(topic: Topic<K, V>, at: { partition: number; offset: number }) {
           const found = yield* kafka.read({ topic: topic.name, ...at })
           if (Option.isNone(found)) return Option.none()
-          return Option.some(yield* Effect.fromResult(topic.codec.decodeValue(found.value.value)))
+          const { headers, value } = found.value
+          return Option.some(yield* Effect.fromResult(topic.codec.decodeValue(value, headers)))
         })
       })
     })

@@ -73,7 +73,7 @@ export const turn = <K, M, S, E, R>(
       emitted: result.emitted.map(({ record, topic }) => ({
         topic: topic.name,
         key: Result.getOrThrow(topic.codec.decodeKey(record.key)) as unknown,
-        value: Result.getOrThrow(topic.codec.decodeValue(record.value)) as unknown
+        value: Result.getOrThrow(topic.codec.decodeValue(record.value, record.headers)) as unknown
       })),
       reported: result.reported,
       timers,
