@@ -333,6 +333,7 @@ export const make = Effect.fnUntraced(function* (
     },
     crash: Effect.suspend(() => {
       crashed = true
+      state = "draining"
       return Effect.asVoid(Deferred.die(died, new Error(`${actor.name}: crashed on request`)))
     })
   }

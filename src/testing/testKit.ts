@@ -3,6 +3,7 @@ import type { Actor } from "../actor/actor.ts"
 import type { Topic } from "../actor/topic.ts"
 import type { Topology } from "../actor/topology.ts"
 import type { KafkaError } from "../kafka/errors.ts"
+import * as Embedded from "../kafka/embedded/embedded.ts"
 import { Kafka } from "../kafka/kafka.ts"
 import { partitionFor } from "../kafka/partitioner.ts"
 import type { KafkaRecord, TopicPartition } from "../kafka/records.ts"
@@ -37,7 +38,12 @@ export class TestKit extends Context.Service<
 >()("sixfold/TestKit") {
   /** Runs the topology on a broker in memory. */
   static layer<R>(topology: Topology<R>) {
-    return layerKit.pipe(Layer.provideMerge(Layer.merge(Supervision.layer(topology), Log.layer)))
+    return layerKit.pipe(
+      Layer.provideMerge(Supervision.layer(topology)),
+      Layer.provideMerge(Log.layer),
+      Layer.provideMerge(Embedded.layerMemory),
+      Layer.orDie
+    )
   }
 }
 
@@ -51,8 +57,8 @@ const layerKit = Layer.effect(
     const actors = yield* Actors
 
     const quiet = Effect.gen(function* () {
-      for (let [still, last] = [0, -1]; still < patience; still++) {
-        if (!(yield* actors.busy)) return
+      for (let [still, calm, last] = [0, 0, -1]; still < patience && calm < 3; still++) {
+        calm = (yield* actors.busy) ? 0 : calm + 1
         const now = actors.progress()
         if (now !== last) still = 0
         last = now
