@@ -9,7 +9,9 @@ const usage: ReadonlySet<string> = new Set([
   "UsageError",
   "TopologyError/UnknownName",
   "TopologyError/BadScale",
-  "KafkaError/Locked"
+  "KafkaError/Locked",
+  "UnsafeBinding",
+  "ChannelKeyError"
 ])
 
 const isUsage = (error: object): boolean => {

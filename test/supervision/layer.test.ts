@@ -117,7 +117,7 @@ describe("a topology's layer", () => {
       const shares = () =>
         node("shouter").replicas.map(({ partitions }) => partitions.map(({ partition }) => partition))
       yield* eventually(() => shares().every(({ length }) => length === 1))
-      expect(shares().flat().toSorted()).toEqual([0, 1])
+      expect(shares().flat().toSorted((a, b) => a - b)).toEqual([0, 1])
       expect(node("hearer")).toMatchObject({ state: "stopped", replicas: [] })
     }).pipe(embedded)
   )
