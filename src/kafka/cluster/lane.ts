@@ -21,7 +21,9 @@ export interface Entry {
 }
 
 export interface LaneBatch {
+  /** Its place in the order of the lane, and how much of the order is its own: a half has half of it. */
   readonly ordinal: number
+  readonly span: number
   readonly entries: Array<Entry>
   readonly createdAt: number
   bytes: number
@@ -70,6 +72,9 @@ export const make = ({ partition, topic }: TopicPartition, identity: Lane["ident
 /** Sequence numbers go on at 0 after 2^31 - 1. */
 const after = (sequence: number, count: number) => (sequence + count) % 0x80000000
 
+/** How far `sequence` is ahead of `other`; negative where it is behind. Never half the circle. */
+const ahead = (sequence: number, other: number) => ((sequence - other + 0xc0000000) % 0x80000000) - 0x40000000
+
 /** Adds a record to the youngest batch, or begins another. */
 export const append = (lane: Lane, entry: Entry, now: number, batchBytes: number): void => {
   const last = lane.queue.at(-1)
@@ -80,6 +85,7 @@ export const append = (lane: Lane, entry: Entry, now: number, batchBytes: number
   }
   lane.queue.push({
     ordinal: lane.ordinals++,
+    span: 1,
     entries: [entry],
     createdAt: now,
     bytes: entry.size,
@@ -90,11 +96,15 @@ export const append = (lane: Lane, entry: Entry, now: number, batchBytes: number
   })
 }
 
-/** The batch that may be sent now. Once something had to be sent again, it is one at a time until that is through. */
+/**
+ * The batch that may be sent now. Once something had to be sent again, it is one at a time until that is through: a broker remembers
+ * five batches, and what is sent again must be among them.
+ */
 export const ready = (lane: Lane, now: number, linger: number, batchBytes: number): LaneBatch | undefined => {
   const head = lane.queue[0]
   if (head === undefined || lane.identity === undefined || lane.inFlight.size >= maxInFlight) return undefined
   if (head.attempts > 0) return lane.inFlight.size === 0 ? head : undefined
+  for (const { attempts } of lane.inFlight) if (attempts > 1) return undefined
   return lane.queue.length > 1 || head.bytes >= batchBytes || now - head.createdAt >= linger ? head : undefined
 }
 
@@ -104,7 +114,9 @@ export const depart = (lane: Lane): LaneBatch => {
   // With nothing under way the count starts again where the broker's stands: whatever was given up in between is gone.
   if (lane.inFlight.size === 0) lane.nextSequence = lane.ackedSequence
   if (!batch.unclear) batch.sequence = lane.nextSequence
-  lane.nextSequence = after(batch.sequence, batch.entries.length)
+  const next = after(batch.sequence, batch.entries.length)
+  // One that was overtaken, and is acknowledged late, leaves the count where it is.
+  if (ahead(next, lane.nextSequence) > 0) lane.nextSequence = next
   batch.attempts++
   lane.inFlight.add(batch)
   return batch
@@ -138,16 +150,23 @@ export const unsent = (lane: Lane, batch: LaneBatch): void => {
 }
 
 /**
- * The broker expected another sequence number. Behind a batch that did not arrive that is what must happen, and it comes again. At the
- * front it means that the broker has lost its memory of this producer: `forgotten`. If then an earlier attempt may have been
- * written, whether it was can never be known: `lost`, and the batch is the caller's to fail.
+ * The broker expected another sequence number. What that means depends on where the batch stands:
+ *
+ * - `behind` one that did not arrive or was given up: then it cannot have been written either, and comes again.
+ * - `written`: a later one has been acknowledged, so this one was before it. At which offset is forgotten.
+ * - `forgotten`: it is the one to come, and the broker has lost its memory of this producer. It comes again under a new identity.
+ * - `lost`: the same, but an earlier attempt may have been written: whether it was can never be known.
+ *
+ * `written` and `lost` take the batch out, for the caller to fail.
  */
-export const outOfOrder = (lane: Lane, batch: LaneBatch): "behind" | "forgotten" | "lost" => {
+export const outOfOrder = (lane: Lane, batch: LaneBatch): "behind" | "written" | "forgotten" | "lost" => {
   lane.inFlight.delete(batch)
-  const front = batch.sequence === lane.ackedSequence
-  if (front && batch.unclear) return "lost"
+  const position = ahead(batch.sequence, lane.ackedSequence)
+  if (position < 0) return "written"
+  if (position === 0 && batch.unclear) return "lost"
+  batch.unclear = false
   putBack(lane, batch)
-  return front ? "forgotten" : "behind"
+  return position === 0 ? "forgotten" : "behind"
 }
 
 /** The broker will not take the batch as it is. Its halves are queued instead; a single record is the caller's to fail. */
@@ -155,10 +174,13 @@ export const bisect = (lane: Lane, batch: LaneBatch): Entry | undefined => {
   lane.inFlight.delete(batch)
   if (batch.entries.length === 1) return batch.entries[0]
   const middle = batch.entries.length >> 1
-  for (const entries of [batch.entries.slice(0, middle), batch.entries.slice(middle)]) {
+  const span = batch.span / 2
+  const half = (ordinal: number, entries: Array<Entry>): LaneBatch => {
     const bytes = entries.reduce((sum, { size }) => sum + size, 0)
-    putBack(lane, { ...batch, entries, bytes, encoded: undefined, unclear: false })
+    return { ...batch, ordinal, span, entries, bytes, encoded: undefined, unclear: false }
   }
+  putBack(lane, half(batch.ordinal, batch.entries.slice(0, middle)))
+  putBack(lane, half(batch.ordinal + span, batch.entries.slice(middle)))
   return undefined
 }
 

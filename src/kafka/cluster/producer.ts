@@ -43,6 +43,8 @@ interface Request {
 
 const lostMessage = "the broker lost track of this producer while the record was unanswered: it may have been written"
 
+const writtenMessage = "the record is written, but the broker no longer knows at which offset"
+
 /**
  * One fiber owns the lanes: it is woken by every send and every answer, and sends what is ready. `connections` are this producer's own.
  */
@@ -121,11 +123,12 @@ export const make = Effect.fnUntraced(function*(
       batch.entries.forEach((entry, index) => settleEntry(entry, answer!.baseOffset + index))
     } else if (error === "DUPLICATE_SEQUENCE_NUMBER") {
       Lane.acknowledged(lane, batch)
-      failBatch(batch, unavailable(lane, "the record is written, but the broker no longer knows at which offset"))
+      failBatch(batch, unavailable(lane, writtenMessage))
     } else if (error === "OUT_OF_ORDER_SEQUENCE_NUMBER" || error === "UNKNOWN_PRODUCER_ID" || error === "INVALID_PRODUCER_EPOCH") {
       const why = Lane.outOfOrder(lane, batch)
       if (why === "lost") failBatch(batch, unavailable(lane, lostMessage))
-      if (why !== "behind") renew(lane)
+      if (why === "written") failBatch(batch, unavailable(lane, writtenMessage))
+      if (why === "lost" || why === "forgotten") renew(lane)
     } else if (isTransient(error) || error === "UNKNOWN_TOPIC_OR_PARTITION") {
       // Also "not the leader": it may have been, when it wrote.
       Lane.unclear(lane, batch)

@@ -1,9 +1,9 @@
 /**
  * Zigzag variable-length integers (Protocol Buffers' encoding), as record batches use them. 64-bit values are taken as
- * numbers, exact to 2^53.
+ * numbers, exact to 2^52.
  */
 
-/** Bytes `value` takes; any safe integer. */
+/** Bytes `value` takes; an integer below 2^52. */
 export const sizeOf = (value: number): number => {
   if (value >= -64 && value < 64) return 1
   if (value >= -8192 && value < 8192) return 2
