@@ -41,7 +41,7 @@ export class Log extends Context.Service<
           yield* ensure(topic)
           const bytes = topic.codec.encodeKey(key)
           const partition = partitionFor(bytes, topic.spec.partitions)
-          const timestamp = yield* Clock.currentTimeMillis
+          const timestamp = Math.floor(yield* Clock.currentTimeMillis)
           const [offset] = yield* producer.send([
             {
               topic: topic.name,

@@ -109,19 +109,21 @@ export const make = Effect.fnUntraced(function* (
   let dispatcher: Dispatcher.Dispatcher | undefined
   let settler: Settler.Settler | undefined
 
+  /** Whole milliseconds: they become timestamps. */
+  const time = () => Math.floor(clock.currentTimeMillisUnsafe())
   const partitions = () => ownership?.partitions.values() ?? []
 
   // ---------------------------------------------------------------- handlers
 
   const turn = Effect.fnUntraced(function* (partition: Partition, cell: Cell, worker: Fiber.Fiber<unknown, unknown>) {
-    const task = nextTask(partition, cell, clock.currentTimeMillisUnsafe())
+    const task = nextTask(partition, cell, time())
     if (task === undefined) return
     const timedOut = cell.timedOut === task
     cell.timedOut = undefined
     started.openUnsafe()
-    partition.started(cell, { task, since: clock.currentTimeMillisUnsafe(), fiber: worker })
+    partition.started(cell, { task, since: time(), fiber: worker })
     const outcome = yield* perform({ definition, codec, refused }, partition, cell, task, timedOut)
-    const now = clock.currentTimeMillisUnsafe()
+    const now = time()
     const { since } = cell.running!
     partition.stopped(cell)
     progress++
@@ -278,7 +280,7 @@ export const make = Effect.fnUntraced(function* (
           const partition = owner.partitions.get(batch.partition)
           // Polled for an ownership that is over: the present one reads from its own offset.
           if (partition?.phase !== "active" || partition.readOffset !== batch.fromOffset) continue
-          partition.admit(batch, clock.currentTimeMillisUnsafe())
+          partition.admit(batch, time())
           progress++
           if (!partition.full) continue
           partition.paused = true

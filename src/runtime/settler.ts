@@ -92,7 +92,7 @@ export const make = Effect.fnUntraced(function* (
     work.closeUnsafe()
     const membership = yield* Effect.flatMap(around.member, (member) => member.membership)
     if (Option.isNone(membership)) return
-    const time = yield* Clock.currentTimeMillis
+    const time = Math.floor(yield* Clock.currentTimeMillis)
     const sets = collect(time)
     if (sets.length === 0) return
     yield* around.ensure(sets)

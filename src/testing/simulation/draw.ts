@@ -1,0 +1,18 @@
+/** Random numbers that replay: the same seed, the same draws. (Mulberry32, T. Ettinger 2017, public domain.) */
+export interface Draw {
+  /** An integer from 0 to `below` − 1. */
+  below(below: number): number
+  chance(probability: number): boolean
+}
+
+export const make = (seed: number): Draw => {
+  let state = (seed ^ 0x9e3779b9) >>> 0
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = state
+    t = Math.imul(t ^ (t >>> 15), t | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+  return { below: (below) => Math.floor(next() * below), chance: (probability) => next() < probability }
+}
