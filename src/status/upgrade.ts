@@ -1,0 +1,76 @@
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import { Effect } from "effect"
+import { HttpServerRequest } from "effect/http"
+import type { HttpServerResponse } from "effect/http"
+import type { IncomingMessage } from "node:http"
+import { WebSocketServer } from "ws"
+import type { WebSocket } from "ws"
+import { bearerProtocol, subProtocol } from "../client/protocol.ts"
+import { problem } from "../http/problem.ts"
+
+const noHead = Buffer.alloc(0) // a client may not send before it has our answer
+
+export const makeWebSocketServer = (frameLimit: number): WebSocketServer =>
+  new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    // Up to this a frame is refused with a word; beyond, the socket is closed before the frame is in memory.
+    maxPayload: frameLimit * 2,
+    autoPong: false,
+    handleProtocols: (offered) => (offered.has(subProtocol) ? subProtocol : false)
+  })
+
+const offered = (header: string | undefined): ReadonlyArray<string> =>
+  header?.split(",").map((protocol) => protocol.trim()) ?? []
+
+/** Why the request cannot become a socket; nothing when it can. No sub-protocol at all is taken for ours. */
+export const refusal = (
+  request: HttpServerRequest.HttpServerRequest
+): HttpServerResponse.HttpServerResponse | undefined => {
+  if (request.headers["upgrade"]?.toLowerCase() !== "websocket") {
+    return problem(426, "UpgradeRequired", "this is a WebSocket", { upgrade: "websocket" })
+  }
+  const protocols = offered(request.headers["sec-websocket-protocol"]).filter(
+    (each) => !each.startsWith(bearerProtocol)
+  )
+  return protocols.length > 0 && !protocols.includes(subProtocol)
+    ? problem(400, "UnknownProtocol", `the sub-protocol is ${subProtocol}`)
+    : undefined
+}
+
+/** The handshake; a refused one has been answered by the WebSocket server and yields nothing. */
+const handshake = (server: WebSocketServer, source: IncomingMessage) =>
+  Effect.callback<WebSocket | undefined>((resume) => {
+    const { socket } = source
+    const refused = () => resume(Effect.succeed(undefined))
+    if (socket.destroyed) return refused()
+    socket.once("close", refused)
+    server.handleUpgrade(source, socket, noHead, (webSocket) => {
+      socket.off("close", refused)
+      resume(Effect.succeed(webSocket))
+    })
+  })
+
+const closed = (socket: WebSocket) =>
+  Effect.callback<void>((resume) => {
+    if (socket.readyState === socket.CLOSED) return resume(Effect.void)
+    socket.once("close", () => resume(Effect.void))
+  })
+
+/** Nothing may be left of it when the route ends: the HTTP server would write its answer into the socket. */
+const destroy = (socket: WebSocket) =>
+  Effect.suspend(() => {
+    socket.terminate()
+    return closed(socket)
+  })
+
+/** Runs `use` with the socket, which is gone afterwards. */
+export const withSocket = <R>(server: WebSocketServer, use: (socket: WebSocket) => Effect.Effect<void, never, R>) =>
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+    Effect.acquireUseRelease(
+      handshake(server, NodeHttpServerRequest.toIncomingMessage(request) as IncomingMessage),
+      (socket) => (socket === undefined ? Effect.void : use(socket)),
+      (socket) => (socket === undefined ? Effect.void : destroy(socket))
+    )
+  )
