@@ -16,6 +16,8 @@ export interface AnyKvStore<Self> {
   readonly kind: "kv"
   readonly key: string
   readonly layer: Layer.Layer<Self, any, Kafka>
+  /** Its single writer, run under the store's name wherever the topology says. */
+  readonly writer: AnyActor
   readonly "~Self": () => Self
 }
 
@@ -72,3 +74,9 @@ export const isRoutes = (node: AnyNode): node is Routes<any> => Layer.isLayer(no
 
 export const nodeName = (node: AnyNode): string | undefined =>
   isRoutes(node) ? undefined : node.kind === "kv" ? node.key : node.name
+
+/** The keyed actor that a node is, or has (a store's writer). */
+export const actorOf = (node: AnyNode): AnyActor | undefined => {
+  if (isRoutes(node) || node.kind === "projection") return undefined
+  return node.kind === "kv" ? node.writer : node
+}

@@ -31,7 +31,7 @@ const declared = (node: AnyActor | AnyProjection<any> | AnyKvStore<any>): Declar
     case "projection":
       return { name: node.name, kind: "projection", inbox: node.inboxes.map(({ name }) => name), emits: [] }
     case "kv":
-      return { name: node.key, kind: "kv", inbox: [`${node.key}.commands`], emits: [node.key, `${node.key}.results`] }
+      return { ...declared(node.writer), name: node.key, kind: "kv" }
   }
 }
 

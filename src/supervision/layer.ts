@@ -1,6 +1,6 @@
 import { Context, Effect, Layer, Schedule } from "effect"
 import type { Scope } from "effect"
-import { isRoutes, nodeName } from "../actor/topology.ts"
+import { actorOf, isRoutes, nodeName } from "../actor/topology.ts"
 import type { AnyTopology, Topology } from "../actor/topology.ts"
 import type { KafkaError } from "../kafka/errors.ts"
 import { Kafka } from "../kafka/kafka.ts"
@@ -63,8 +63,9 @@ const sharedServices = Effect.fnUntraced(function* (topology: AnyTopology) {
 
 const childrenOf = (topology: AnyTopology, { name, replicas }: PlannedNode, place: Place) => {
   const node = topology.nodes.find((node) => nodeName(node) === name)
-  if (node === undefined || isRoutes(node) || node.kind !== "keyed") return []
-  return Array.from({ length: replicas }, (_, replica) => Children.keyed(node, place, replica))
+  const actor = node && actorOf(node)
+  if (actor === undefined) return []
+  return Array.from({ length: replicas }, (_, replica) => Children.keyed(actor, place, replica))
 }
 
 const start = Effect.fnUntraced(function* (topology: AnyTopology, options: LayerOptions<unknown, never>) {

@@ -1,14 +1,15 @@
 import { Result } from "effect"
 import { statusLatestTopic, statusTopic } from "../actor/status.ts"
-import { isRoutes } from "../actor/topology.ts"
+import { actorOf, isRoutes } from "../actor/topology.ts"
 import type { AnyNode, AnyTopology } from "../actor/topology.ts"
 import type { TopicSpec } from "../kafka/kafka.ts"
 import { ownTopics } from "../runtime/deadLetter.ts"
 import { TopologyError } from "./plan.ts"
 
-/** What a node reads and writes, and the topics that are its own. A store makes its topics itself. */
+/** What a node reads and writes, and the topics that are its own; a store's are its writer's. */
 const topicsOf = (node: AnyNode): ReadonlyArray<TopicSpec> => {
-  if (isRoutes(node) || node.kind === "kv") return []
+  if (isRoutes(node)) return []
+  if (node.kind === "kv") return topicsOf(node.writer)
   if (node.kind === "projection") {
     return node.inboxes.map(({ spec }) => spec)
   }
@@ -23,11 +24,12 @@ const differ = (a: TopicSpec, b: TopicSpec): keyof TopicSpec | undefined =>
 /** The topics of dead letters, by the actor whose they are. */
 export const deadLetterTopics = (topology: AnyTopology): ReadonlyMap<string, TopicSpec> =>
   new Map(
-    topology.nodes.flatMap((node) =>
-      isRoutes(node) || node.kind !== "keyed"
+    topology.nodes.flatMap((node) => {
+      const actor = actorOf(node)
+      return actor === undefined
         ? []
-        : [[node.name, ownTopics(node.name, node.definition.inbox.spec).deadLetters] as const]
-    )
+        : [[actor.name, ownTopics(actor.name, actor.definition.inbox.spec).deadLetters] as const]
+    })
   )
 
 /** Every topic the topology declares, once, also of nodes that do not run here. Two declarations that differ are an error. */

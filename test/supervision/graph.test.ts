@@ -30,6 +30,7 @@ const store = {
   kind: "kv",
   key: Entries.key,
   layer: Layer.succeed(Entries, {}),
+  writer: actor("site-config", topic("site-config.commands"), [topic("site-config"), topic("site-config.results")]),
   "~Self": () => Entries.prototype
 } as const
 const shop = Topology.make("shop", checkout, inventory, delivery, view, store)
@@ -142,7 +143,7 @@ suite("selection", () => {
 })
 
 suite("topics", () => {
-  it("declares every topic once, with each actor's own and the status topics", () => {
+  it("declares every topic once, with each actor's and each store's own and the status topics", () => {
     expect(
       Result.getOrThrow(declaredTopics(shop))
         .map(({ name }) => name)
@@ -156,6 +157,11 @@ suite("topics", () => {
       "inventory.dead-letters",
       "inventory.state",
       "orders",
+      "site-config",
+      "site-config.commands",
+      "site-config.dead-letters",
+      "site-config.results",
+      "site-config.state",
       "status",
       "status-latest",
       "stock"

@@ -1,0 +1,111 @@
+import { Cause, Effect, Option, Stream } from "effect"
+import type { Pull, Scope } from "effect"
+import type { KafkaRecord } from "../../kafka/records.ts"
+import type { Contents, KvChange, KvEntry } from "./contents.ts"
+import { Subscription } from "./subscription.ts"
+
+/** Which keys: one, or all with a prefix. */
+export type KvFilter = { readonly key: string } | { readonly prefix: string }
+
+type Chunk<V> = readonly [KvChange<V>, ...Array<KvChange<V>>]
+
+/** Hears of every record that was applied, also of those that changed nothing. */
+export type Applied = (change: KvChange<unknown>) => void
+
+const matcher = (filter: KvFilter | undefined): ((key: string) => boolean) => {
+  if (filter === undefined) return () => true
+  return "key" in filter ? (key) => key === filter.key : (key) => key.startsWith(filter.prefix)
+}
+
+/** The store as this process has it in memory, and those who follow it. */
+export class Replica<V> {
+  contents: Contents<V>
+  private readonly subscriptions = new Set<Subscription<V>>()
+  private readonly applied: Applied
+  private ended = false
+
+  constructor(contents: Contents<V>, applied: Applied) {
+    this.contents = contents
+    this.applied = applied
+  }
+
+  apply(record: KafkaRecord): void {
+    const { entries } = this.contents
+    const before = entries.size
+    const change = this.contents.apply(record)
+    if (change === undefined) return
+    // A key is put in or taken out, or nothing is: the size tells which.
+    const existed = Option.isSome(change.entry) ? entries.size === before : entries.size < before
+    this.publish(change, existed)
+  }
+
+  /** Takes over what was read from the beginning, and tells what is different. */
+  replace(contents: Contents<V>): void {
+    const before = this.contents
+    this.contents = contents
+    for (const [key, entry] of before.entries) {
+      if (contents.entries.has(key)) continue
+      const version = contents.undecodable.get(key)?.version ?? Option.getOrThrow(entry).version
+      this.publish({ key, version, entry: Option.none() }, true)
+    }
+    for (const [key, entry] of contents.entries) {
+      const { version } = Option.getOrThrow(entry)
+      if (before.versionOf(key) !== version) this.publish({ key, version, entry }, before.entries.has(key))
+    }
+  }
+
+  *entries(filter?: KvFilter): Iterable<readonly [key: string, entry: KvEntry<V>]> {
+    if (filter !== undefined && "key" in filter) {
+      const entry = this.contents.entries.get(filter.key)
+      if (entry !== undefined) yield [filter.key, Option.getOrThrow(entry)]
+      return
+    }
+    const matches = matcher(filter)
+    for (const [key, entry] of this.contents.entries) if (matches(key)) yield [key, Option.getOrThrow(entry)]
+  }
+
+  changes(filter?: KvFilter): Stream.Stream<KvChange<V>> {
+    return Stream.unwrap(Effect.map(this.subscribe(filter), (pull) => Stream.fromPull(Effect.succeed(pull))))
+  }
+
+  /** Ends every stream of changes. */
+  end(): void {
+    this.ended = true
+    for (const subscription of this.subscriptions) subscription.wake()
+  }
+
+  private subscribe(filter: KvFilter | undefined): Effect.Effect<Pull.Pull<Chunk<V>>, never, Scope.Scope> {
+    return Effect.map(
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          const present = Array.from(this.entries(filter), ([key, entry]) => ({
+            key,
+            version: entry.version,
+            entry: Option.some(entry)
+          }))
+          const subscription = new Subscription(matcher(filter), present)
+          this.subscriptions.add(subscription)
+          return subscription
+        }),
+        (subscription) => Effect.sync(() => this.subscriptions.delete(subscription))
+      ),
+      (subscription) => {
+        const pull: Pull.Pull<Chunk<V>> = Effect.suspend(() => {
+          const next = subscription.take()
+          if (isChunk(next)) return Effect.succeed(next)
+          return this.ended ? Cause.done() : Effect.andThen(subscription.some, pull)
+        })
+        return pull
+      }
+    )
+  }
+
+  private publish(change: KvChange<V>, existed: boolean): void {
+    this.applied(change)
+    // A tombstone of a key that was not there is no change.
+    if (!existed && Option.isNone(change.entry)) return
+    for (const subscription of this.subscriptions) subscription.offer(change, existed)
+  }
+}
+
+const isChunk = <V>(changes: ReadonlyArray<KvChange<V>>): changes is Chunk<V> => changes.length > 0
