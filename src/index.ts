@@ -4,6 +4,8 @@
  */
 import { make, provide } from "./actor/topology.ts"
 import type { Topology as TopologyType } from "./actor/topology.ts"
+import { main } from "./cli/main.ts"
+import { layer } from "./supervision/layer.ts"
 
 export { Actor } from "./actor/actor.ts"
 export type { AnyActor, DeadLetter, Declared, Handled, Handlers, Undecided } from "./actor/actor.ts"
@@ -13,11 +15,26 @@ export { Topic, UndecodableError } from "./actor/topic.ts"
 export type { AnyTopic, Plain, TopicOptions } from "./actor/topic.ts"
 export type { AnyNode, Routes } from "./actor/topology.ts"
 export type { Turn, When } from "./actor/turn.ts"
+export { uploadBody } from "./http/body.ts"
+export { problem } from "./http/problem.ts"
 export { KafkaError, TransactionError } from "./kafka/errors.ts"
 export { Kafka } from "./kafka/kafka.ts"
 export type { KafkaRecord, RecordPosition } from "./kafka/records.ts"
+export { RecordTooLarge } from "./runtime/errors.ts"
 export { Log } from "./runtime/log.ts"
+export { Channels, requestedChannel } from "./status/channels.ts"
+export { KvConflict, KvStore, KvUnknown } from "./store/kv/kvStore.ts"
+export type { KvChange, KvEntry, KvFilter, KvWrite } from "./store/kv/kvStore.ts"
+export { Actors } from "./supervision/actors.ts"
+export type { LayerOptions } from "./supervision/layer.ts"
+export type { TopologyError } from "./supervision/plan.ts"
 
 /** A system of actors, projections, stores and routes. `R` is what it still needs. */
 export type Topology<R> = TopologyType<R>
-export const Topology = { make, provide }
+
+/**
+ * - `make(name, …nodes)`: a topology as a value; `provide(layer)` gives all its nodes a service.
+ * - `layer(topology, options)`: runs it, or some of it, under supervision, in a program of one's own.
+ * - `main(topology)`: the command line around it: `start`, `topology`, `topics`, `import`.
+ */
+export const Topology = { make, provide, layer, main }
