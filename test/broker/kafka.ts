@@ -33,8 +33,6 @@ export interface Cluster {
   /** Freezes and thaws (SIGSTOP, SIGCONT). */
   pause(broker: number): void
   resume(broker: number): void
-  /** Runs one of Kafka's own tools and answers what it printed. */
-  tool(name: string, ...args: ReadonlyArray<string>): string
   stop(): void
 }
 
@@ -64,6 +62,12 @@ const run = (command: string, args: ReadonlyArray<string>): string => {
   const done = spawnSync(command, args, { encoding: "utf8", maxBuffer: 1 << 30 })
   if (done.status !== 0) throw new Error(`${command} ${args.at(-1)} failed:\n${done.error ?? ""}${done.stdout}${done.stderr}`)
   return done.stdout
+}
+
+/** Runs one of Kafka's own tools (a class of its) and answers what it printed. */
+export const tool = (name: string, ...args: ReadonlyArray<string>): string => {
+  fetchJars()
+  return run("java", java(name, ...args))
 }
 
 const fetchJars = () => {
@@ -144,7 +148,6 @@ export const start = async (count: 1 | 3): Promise<Cluster> => {
     },
     pause: (broker) => void process.kill(pidOf(broker), "SIGSTOP"),
     resume: (broker) => void process.kill(pidOf(broker), "SIGCONT"),
-    tool: (name, ...args) => run("java", java(name, ...args)),
     stop
   }
 }

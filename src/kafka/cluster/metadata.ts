@@ -67,12 +67,13 @@ export const make = Effect.fnUntraced(function*(
   const askAny = Effect.fnUntraced(function*(names: ReadonlyArray<string>) {
     const candidates = brokers()
     const failures: Array<ConnectionError> = []
+    const start = first
     for (let n = 0; n < candidates.length; n++) {
-      const broker = candidates[(first + n) % candidates.length]!
+      const broker = candidates[(start + n) % candidates.length]!
       const answer = yield* Effect.result(connections.request(broker, metadataApi, names))
       if (answer._tag === "Success") return answer.success
       // The next one to ask begins elsewhere: a frozen broker costs its time-out once.
-      first++
+      first = start + n + 1
       failures.push(answer.failure)
     }
     const worst = failures.find(({ kind }) => kind !== "away") ?? failures[0]!

@@ -1,0 +1,15 @@
+import { defineConfig } from "vitest/config"
+
+/** `npm run test:faults`: what is done to three real brokers. They are started here, which needs Java 17 and mvn. */
+export default defineConfig({
+  test: {
+    include: ["test/faults/**/*.test.ts"],
+    pool: "forks",
+    maxWorkers: 1,
+    fileParallelism: false,
+    testTimeout: 300_000,
+    hookTimeout: 180_000,
+    allowOnly: false,
+    passWithNoTests: false
+  }
+})
