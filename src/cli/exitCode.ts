@@ -19,8 +19,12 @@ const isUsage = (error: object): boolean => {
   return usage.has(tag) || ("reason" in error && usage.has(`${tag}/${String(error.reason)}`))
 }
 
-const messageOf = (error: unknown): string =>
-  (Predicate.isError(error) && error.message !== "" ? error.message : String(error)).split("\n")[0]!
+/** Some errors say nothing themselves, only what caused them does. */
+const messageOf = (error: unknown): string => {
+  if (!Predicate.isError(error)) return String(error)
+  if (error.message === "" && error.cause !== undefined) return messageOf(error.cause)
+  return (error.message || error.name).split("\n")[0]!
+}
 
 /** What a command's end means for the process; a failure is told in one line, a defect with all there is. */
 export const exitCode = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<ExitCode> => {

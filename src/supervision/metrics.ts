@@ -42,7 +42,9 @@ export const prometheus = (actors: ReadonlyArray<ActorStatus>): string => {
       "sixfold_dead_letters",
       "gauge",
       "Records in the dead letters of the actor.",
-      actors.map(({ deadLetters, name: actor }) => ({ labels: { actor }, value: deadLetters }))
+      actors
+        .filter(({ kind }) => kind !== "routes")
+        .map(({ deadLetters, name: actor }) => ({ labels: { actor }, value: deadLetters }))
     ),
     family(
       "sixfold_replica_state",

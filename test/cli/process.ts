@@ -2,7 +2,7 @@ import { Deferred, Effect, Queue, Stream } from "effect"
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
-const entry = fileURLToPath(new URL("../../topology/main.ts", import.meta.url))
+const entry = fileURLToPath(new URL("./fixture/main.ts", import.meta.url))
 
 /** How a process ended: by itself with a code, or by a signal. */
 export interface End {
@@ -19,8 +19,8 @@ export interface Running {
   kill(signal: NodeJS.Signals): Effect.Effect<void>
 }
 
-/** `sixfold` with these arguments, as its own process. */
-export const sixfold = Effect.fnUntraced(function* (...args: ReadonlyArray<string>) {
+/** The fixture's program with these arguments, as a process of its own. */
+export const program = Effect.fnUntraced(function* (...args: ReadonlyArray<string>) {
   const ended = yield* Deferred.make<End>()
   const lines = yield* Queue.unbounded<string>()
   const seen: Array<string> = []

@@ -1,0 +1,82 @@
+import { Context, Effect, Layer, Option } from "effect"
+import { HttpServer } from "effect/http"
+import type { AnyTopology } from "../actor/topology.ts"
+import { Readiness } from "../http/readiness.ts"
+import * as Server from "../http/server.ts"
+import * as Embedded from "../kafka/embedded/embedded.ts"
+import { Log } from "../runtime/log.ts"
+import { ChannelKeys } from "../status/channelKeys.ts"
+import { Channels } from "../status/channels.ts"
+import * as Gateway from "../status/gateway.ts"
+import { Actors } from "../supervision/actors.ts"
+import * as Supervision from "../supervision/layer.ts"
+import type { Part } from "../supervision/layer.ts"
+import { plan } from "../supervision/plan.ts"
+import { routes as operations } from "../supervision/routes.ts"
+import * as DataDirectory from "./dataDirectory.ts"
+import * as Logging from "./logging.ts"
+import { Signals } from "./signals.ts"
+import type { StartOptions } from "./start.ts"
+import { readToken } from "./token.ts"
+import { selectionOf } from "./topology.ts"
+import { printTopics } from "./topics.ts"
+import type { TopicsOptions } from "./topics.ts"
+import { untilSignal } from "./untilSignal.ts"
+
+/** The services every process has, all kept in its data directory. */
+const services = (directory: string, channelKeyFile: Option.Option<string>) => {
+  const keys = Option.match(channelKeyFile, {
+    onNone: () => ChannelKeys.layerData(directory),
+    onSome: ChannelKeys.layerFile
+  })
+  return Layer.mergeAll(Log.layer, Layer.provide(Channels.layer, keys), Readiness.layer).pipe(
+    Layer.provideMerge(Embedded.layer({ directory }))
+  )
+}
+
+/** The HTTP server around the topology's routes, the operations' and the WebSocket; says where it listens once it does. */
+const gateway = (topology: AnyTopology, options: Server.Options) => (routes: ReadonlyArray<Part>) =>
+  Server.layer(Layer.mergeAll(operations, Gateway.layer(), ...routes), options).pipe(
+    Layer.tap((context) => {
+      const address = HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address)
+      return Effect.logInfo(`${topology.name} is up at ${address}`)
+    })
+  )
+
+/** `sixfold start`: until a signal, a failure, or another process with our name. */
+export const serve = Effect.fnUntraced(
+  function* (topology: AnyTopology, options: StartOptions) {
+    const selection = selectionOf(options)
+    // What can be refused is refused before anything is touched.
+    yield* Effect.fromResult(plan(topology, selection))
+    const token = yield* readToken(options.tokenFile)
+    const directory = yield* DataDirectory.open(options.data)
+    const instance = Option.getOrElse(options.instance, () => directory.instance)
+    yield* Effect.logInfo(`${topology.name} starts as ${instance}, with its data in ${directory.path}`)
+    const running = Supervision.layer(topology, {
+      ...selection,
+      app: options.app,
+      instance,
+      gateway: gateway(topology, {
+        host: options.host,
+        port: options.port,
+        ...(Option.isSome(token) ? { token: token.value } : {}),
+        allowOrigins: Option.getOrElse(options.allowOrigin, () => []),
+        drain: `${options.drain} seconds`
+      })
+    }).pipe(Layer.provide(services(directory.path, options.channelKeyFile)))
+    yield* untilSignal(
+      Effect.flatMap(Layer.build(running), (context) =>
+        Actors.use(({ failed }) => failed).pipe(Effect.provideContext(context))
+      ),
+      options.drain
+    )
+  },
+  (effect, _, { log }) => Effect.provide(effect, [Signals.layer, Logging.layer(log)])
+)
+
+/** `sixfold topics`: of the embedded broker, which no other process may have open. */
+export const topics = Effect.fnUntraced(function* (topology: AnyTopology, options: TopicsOptions) {
+  const directory = yield* DataDirectory.open(options.data)
+  yield* Effect.provide(printTopics(topology, options.create), Embedded.layer({ directory: directory.path }))
+})

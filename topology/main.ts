@@ -1,0 +1,4 @@
+import { Topology } from "../src/index.ts"
+import topology from "./topology.ts"
+
+Topology.main(topology)
