@@ -4,8 +4,7 @@ import { HttpRouter, HttpServerResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { jsonBody } from "../../src/http/body.ts"
 import { KafkaError } from "../../src/kafka/errors.ts"
-import { exchange, head, serving } from "./wire.ts"
-import type { Answer } from "./wire.ts"
+import { exchange, head, serving, tag } from "./wire.ts"
 
 const json = (body: unknown) => HttpServerResponse.jsonUnsafe(body)
 
@@ -18,8 +17,6 @@ const routes = Layer.mergeAll(
   HttpRouter.add("GET", "/odd", Effect.fail({ secret: "hunter2" })),
   HttpRouter.add("GET", "/page", HttpServerResponse.text("<p>", { contentType: "text/html" }))
 )
-
-const tag = (answer: Answer): string => (JSON.parse(answer.body) as { error: string; message: string }).error
 
 const put = (port: number, body: string, ...lines: ReadonlyArray<string>) =>
   exchange(port, head(port, "PUT", "/things/1", `Content-Length: ${body.length}`, ...lines) + body)

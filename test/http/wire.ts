@@ -23,6 +23,9 @@ const parse = (text: string): Answer => {
   return { status: Number(first.split(" ")[1]), headers, body: rest.join("\r\n\r\n") }
 }
 
+/** The tag of a refusal. */
+export const tag = (answer: Answer): string => (JSON.parse(answer.body) as { readonly error: string }).error
+
 /** A connection that sends exactly these bytes. */
 export const dial = (port: number): Effect.Effect<Socket, never, Scope.Scope> =>
   Effect.acquireRelease(
