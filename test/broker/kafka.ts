@@ -26,6 +26,8 @@ export interface Cluster {
   readonly bootstrap: string
   /** The SASL_PLAINTEXT listener of broker 1; user `sixfold`, password `sixfold-secret`, mechanism PLAIN. */
   readonly saslBootstrap: string
+  /** By broker, from 1: where it listens for proxies, and where it tells the clients that come there to go. */
+  readonly proxied: ReadonlyArray<{ readonly listens: number; readonly announced: number }>
   /** Ends broker I (from 1) as SIGKILL does. */
   kill(broker: number): void
   /** Starts a killed broker again on its data and waits until it serves. */
@@ -36,7 +38,7 @@ export interface Cluster {
   stop(): void
 }
 
-const port = (broker: number) => firstPort + (broker - 1) * 3
+const port = (broker: number) => firstPort + (broker - 1) * 5
 const address = (broker: number) => `127.0.0.1:${port(broker)}`
 const pidFile = (broker: number) => join(directory, `${broker}.pid`)
 const pidOf = (broker: number) => Number(readFileSync(pidFile(broker), "utf8"))
@@ -141,6 +143,7 @@ export const start = async (count: 1 | 3): Promise<Cluster> => {
   return {
     bootstrap: brokers.map(address).join(","),
     saslBootstrap: `127.0.0.1:${port(1) + 2}`,
+    proxied: brokers.map((broker) => ({ listens: port(broker) + 3, announced: port(broker) + 4 })),
     kill: (broker) => void process.kill(pidOf(broker), "SIGKILL"),
     up: async (broker) => {
       launch(broker)

@@ -1,4 +1,7 @@
-/** The server.properties of one broker: everything replicated where there are three, and sweeps short enough for tests. */
+/**
+ * The server.properties of one broker: everything replicated where there are three, and sweeps short enough for tests. It listens on five
+ * ports in a row: plaintext, controller, SASL, and one that it announces to be at the fifth, where a test may put a proxy.
+ */
 export const properties = (options: {
   readonly broker: number
   readonly count: 1 | 3
@@ -12,9 +15,9 @@ export const properties = (options: {
   return `process.roles=broker,controller
 node.id=${broker}
 controller.quorum.voters=${voters.join(",")}
-listeners=PLAINTEXT://127.0.0.1:${port(broker)},CONTROLLER://127.0.0.1:${port(broker) + 1},SASL://127.0.0.1:${port(broker) + 2}
-advertised.listeners=PLAINTEXT://127.0.0.1:${port(broker)},SASL://127.0.0.1:${port(broker) + 2}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:${port(broker)},CONTROLLER://127.0.0.1:${port(broker) + 1},SASL://127.0.0.1:${port(broker) + 2},PROXIED://127.0.0.1:${port(broker) + 3}
+advertised.listeners=PLAINTEXT://127.0.0.1:${port(broker)},SASL://127.0.0.1:${port(broker) + 2},PROXIED://127.0.0.1:${port(broker) + 4}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,PROXIED:PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 sasl.enabled.mechanisms=PLAIN
