@@ -10,7 +10,7 @@ export interface Picture {
 export type Format = "tree" | "json" | "mermaid"
 
 const running = ({ kind, replicas }: PlannedNode): string =>
-  replicas === 0 ? "not started here" : kind === "keyed" || kind === "projection" ? `× ${replicas}` : ""
+  replicas === 0 ? "not started here" : kind === "routes" ? "" : `× ${replicas}`
 
 const topics = ({ emits, inbox }: PlannedNode): string =>
   `${inbox.join(", ")} → ${emits.length === 0 ? "·" : emits.join(", ")}`

@@ -1,5 +1,7 @@
 import { Context } from "effect"
 import type { Effect } from "effect"
+import type { KafkaError } from "../kafka/errors.ts"
+import type { Command } from "../runtime/control.ts"
 import type { ChildStatus, PartitionStatus, State } from "./child.ts"
 import type { NodeKind } from "./graph.ts"
 import type { PlannedNode } from "./plan.ts"
@@ -33,7 +35,9 @@ export class Actors extends Context.Service<
     status(): ReadonlyArray<ActorStatus>
     /** Starts the actor's replicas anew at once; answers how many there are here. */
     restart(name: string): Effect.Effect<number>
-    /** The same without a drain, as after a crash. For tests. */
+    /** Pauses, resumes or skips a key of an actor, wherever it runs; false where there is no keyed actor of that name. */
+    command(name: string, key: string, command: Command): Effect.Effect<boolean, KafkaError>
+    /** The same as `restart` without a drain, as after a crash. For tests. */
     crash(name: string): Effect.Effect<number>
     /** Whether anything here can go on without the clock. */
     readonly busy: Effect.Effect<boolean>
@@ -65,13 +69,12 @@ export interface Known {
   readonly deadLetters: (actor: string) => number
 }
 
-/** A node without replicas of its own runs as long as it is planned. */
+/** The gateway has no replicas: it runs as long as it is planned. A store's are its writer's. */
 export const statusOf = ({ children, deadLetters, instance, nodes }: Known): ReadonlyArray<ActorStatus> =>
   nodes.map(({ kind, name, replicas: planned }) => {
     const replicas = children
       .filter(({ actor }) => actor === name)
       .map(({ partitions, replica, restarts, state }) => ({ instance, replica, state, partitions, restarts }))
-    const supervised = kind === "keyed" || kind === "projection"
-    const state = supervised ? worst(replicas.map(({ state }) => state)) : planned > 0 ? "running" : "stopped"
+    const state = kind !== "routes" ? worst(replicas.map(({ state }) => state)) : planned > 0 ? "running" : "stopped"
     return { name, kind, state, replicas, deadLetters: deadLetters(name) }
   })

@@ -11,6 +11,7 @@ import type { Place } from "./children.ts"
 import * as DeadLetters from "./deadLetters.ts"
 import { gateway } from "./graph.ts"
 import type { Policy } from "./intensity.ts"
+import * as Operator from "./operator.ts"
 import { plan, steps } from "./plan.ts"
 import type { PlannedNode, Selection, TopologyError } from "./plan.ts"
 import * as Supervisor from "./supervisor.ts"
@@ -61,9 +62,13 @@ const sharedServices = Effect.fnUntraced(function* (topology: AnyTopology) {
   return services
 })
 
-const childrenOf = (topology: AnyTopology, { name, replicas }: PlannedNode, place: Place) => {
+const actorNamed = (topology: AnyTopology, name: string) => {
   const node = topology.nodes.find((node) => nodeName(node) === name)
-  const actor = node && actorOf(node)
+  return node && actorOf(node)
+}
+
+const childrenOf = (topology: AnyTopology, { name, replicas }: PlannedNode, place: Place) => {
+  const actor = actorNamed(topology, name)
   if (actor === undefined) return []
   return Array.from({ length: replicas }, (_, replica) => Children.keyed(actor, place, replica))
 }
@@ -75,6 +80,7 @@ const start = Effect.fnUntraced(function* (topology: AnyTopology, options: Layer
   yield* ensureTopics(topics)
   const deadLetters = deadLetterTopics(topology)
   const letters = yield* DeadLetters.count([...deadLetters.values()])
+  const operator = yield* Operator.make
   const services = yield* sharedServices(topology)
   const policy = options.policy === undefined ? {} : { policy: options.policy }
   const supervisor = yield* Supervisor.make({ instance: place.instance, ...policy })
@@ -92,6 +98,10 @@ const start = Effect.fnUntraced(function* (topology: AnyTopology, options: Layer
         deadLetters: (actor) => letters.count(deadLetters.get(actor)?.name ?? "")
       }),
     restart: supervisor.restart,
+    command: (name, key, command) => {
+      const actor = actorNamed(topology, name)
+      return actor === undefined ? Effect.succeed(false) : Effect.as(operator.command(actor, key, command), true)
+    },
     crash: supervisor.crash,
     progress: supervisor.progress,
     busy: supervisor.busy,

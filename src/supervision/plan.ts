@@ -42,7 +42,7 @@ const problem = (
   }
   for (const [name, replicas] of Object.entries(scale)) {
     const { kind } = nodes.find((node) => node.name === name)!
-    const most = kind === "keyed" || kind === "projection" ? maxReplicas : 1
+    const most = kind === "routes" ? 1 : maxReplicas
     const bad =
       !Number.isInteger(replicas) || replicas < 0 || replicas > most
         ? `it takes 0 to ${most} replicas`

@@ -1,12 +1,12 @@
 import { Effect, Layer } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
+import { problem } from "../http/problem.ts"
+import type { Command } from "../runtime/control.ts"
 import { Actors } from "./actors.ts"
 import { prometheus } from "./metrics.ts"
 
 const json = (body: unknown, status = 200) => HttpServerResponse.jsonUnsafe(body, { status })
-
-const problem = (status: number, error: string, message: string) => json({ error, message }, status)
 
 const named = Effect.map(HttpRouter.params, ({ name }) => name ?? "")
 
@@ -48,6 +48,21 @@ const restart = HttpRouter.add(
   })
 )
 
+/** 202: the command is in the log, and the key's owner, in whatever process, obeys it in its turn. */
+const command = (op: Command["op"]) =>
+  HttpRouter.add(
+    "POST",
+    `/actors/:name/keys/:key/${op}`,
+    Effect.gen(function* () {
+      const { key = "", name = "" } = yield* HttpRouter.params
+      const { command, topology } = yield* Actors
+      if (!topology.nodes.some((node) => node.name === name)) return unknown(name)
+      if (!(yield* command(name, key, { op }))) return problem(409, "NotKeyed", `${name} has no keys`)
+      yield* Effect.logInfo(`${name}: ${op} key ${JSON.stringify(key)}`)
+      return json({ name, key, op }, 202)
+    })
+  )
+
 /** What runs here, well or not; always 200: a failed actor must not evict a process that can answer. */
 const health = HttpRouter.add(
   "GET",
@@ -70,5 +85,15 @@ const metrics = HttpRouter.add(
   })
 )
 
-/** The routes of operations. What they tell is of this process. */
-export const routes = Layer.mergeAll(topology, all, one, restart, health, metrics)
+/** The routes of operations. What they tell is of this process; a key is commanded in whichever it lives. */
+export const routes = Layer.mergeAll(
+  topology,
+  all,
+  one,
+  restart,
+  command("pause"),
+  command("resume"),
+  command("skip"),
+  health,
+  metrics
+)

@@ -117,7 +117,11 @@ describe("a topology's layer", () => {
       const shares = () =>
         node("shouter").replicas.map(({ partitions }) => partitions.map(({ partition }) => partition))
       yield* eventually(() => shares().every(({ length }) => length === 1))
-      expect(shares().flat().toSorted((a, b) => a - b)).toEqual([0, 1])
+      expect(
+        shares()
+          .flat()
+          .toSorted((a, b) => a - b)
+      ).toEqual([0, 1])
       expect(node("hearer")).toMatchObject({ state: "stopped", replicas: [] })
     }).pipe(embedded)
   )
@@ -201,6 +205,22 @@ describe("a topology's layer", () => {
       expect(heard.words).toEqual(["HI"])
       yield* stop
       expect(log).toEqual(["built", "closed"])
+    }).pipe(embedded)
+  )
+
+  it.effect("pauses and resumes a key from a process that does not run its actor", () =>
+    Effect.gen(function* () {
+      const { actors, heard } = yield* running(line)
+      const other = (yield* running(line, { actors: ["gateway"], instance: "other" })).actors
+      expect(yield* other.command("shouter", "hello", { op: "pause" })).toBe(true)
+      yield* say("hello")
+      yield* say("world")
+      yield* eventually(() => heard.words.includes("WORLD"))
+      expect(heard.words).toEqual(["WORLD"])
+      expect(yield* other.command("shouter", "hello", { op: "resume" })).toBe(true)
+      yield* eventually(() => heard.words.includes("HELLO"))
+      expect(yield* other.command("gateway", "hello", { op: "pause" })).toBe(false)
+      yield* quiet(actors)
     }).pipe(embedded)
   )
 

@@ -32,9 +32,9 @@ const letters = (actor: string) => (actor === "renewals" ? 9 : 0)
 const status = () =>
   statusOf({ nodes, instance: "p1", children: [child(0, "running"), child(1, "failed")], deadLetters: letters })
 
-/** The answers of the routes, and which actors were asked to restart. */
+/** The answers of the routes, and what was asked of which actors. */
 const served = Effect.gen(function* () {
-  const restarted: Array<string> = []
+  const [restarted, commanded]: [Array<string>, Array<string>] = [[], []]
   const actors = Context.make(Actors, {
     topology: { name: "shop", nodes },
     status,
@@ -44,6 +44,11 @@ const served = Effect.gen(function* () {
       Effect.sync(() => {
         restarted.push(name)
         return name === "renewals" ? 2 : 0
+      }),
+    command: (name, key, { op }) =>
+      Effect.sync(() => {
+        commanded.push(`${op} ${key} of ${name}`)
+        return name === "renewals"
       }),
     busy: Effect.succeed(false),
     failed: Effect.never
@@ -59,7 +64,7 @@ const served = Effect.gen(function* () {
       const isJson = response.headers.get("content-type")?.startsWith("application/json") ?? false
       return { status: response.status, body: isJson ? (JSON.parse(text) as unknown) : text }
     })
-  return { ask, restarted }
+  return { ask, restarted, commanded }
 })
 
 describe("routes of operations", () => {
@@ -125,6 +130,22 @@ describe("routes of operations", () => {
         body: { error: "NotSupervised" }
       })
       expect(restarted).toEqual(["elsewhere"])
+    })
+  )
+
+  it.effect.each(["pause", "resume", "skip"])("%s a key, whatever is in it", (op) =>
+    Effect.gen(function* () {
+      const { ask, commanded } = yield* served
+      expect(yield* ask("POST", `/actors/renewals/keys/import-1%2F7%20%C3%A9/${op}`)).toEqual({
+        status: 202,
+        body: { name: "renewals", key: "import-1/7 é", op }
+      })
+      expect(commanded).toEqual([`${op} import-1/7 é of renewals`])
+      expect((yield* ask("POST", `/actors/nobody/keys/k/${op}`)).status).toBe(404)
+      expect(yield* ask("POST", `/actors/elsewhere/keys/k/${op}`)).toMatchObject({
+        status: 409,
+        body: { error: "NotKeyed" }
+      })
     })
   )
 
