@@ -62,7 +62,8 @@ const alive = (pid: number) => {
 
 const run = (command: string, args: ReadonlyArray<string>): string => {
   const done = spawnSync(command, args, { encoding: "utf8", maxBuffer: 1 << 30 })
-  if (done.status !== 0) throw new Error(`${command} ${args.at(-1)} failed:\n${done.error ?? ""}${done.stdout}${done.stderr}`)
+  if (done.status !== 0)
+    throw new Error(`${command} ${args.at(-1)} failed:\n${done.error ?? ""}${done.stdout}${done.stderr}`)
   return done.stdout
 }
 
@@ -75,7 +76,15 @@ export const tool = (name: string, ...args: ReadonlyArray<string>): string => {
 const fetchJars = () => {
   mkdirSync(directory, { recursive: true })
   if (existsSync(join(jars, ".complete"))) return
-  run("mvn", ["-q", "-B", "-f", join(here, "pom.xml"), "dependency:copy-dependencies", "-DincludeScope=runtime", `-DoutputDirectory=${jars}`])
+  run("mvn", [
+    "-q",
+    "-B",
+    "-f",
+    join(here, "pom.xml"),
+    "dependency:copy-dependencies",
+    "-DincludeScope=runtime",
+    `-DoutputDirectory=${jars}`
+  ])
   writeFileSync(join(jars, ".complete"), "")
 }
 
@@ -99,7 +108,10 @@ const listens = (broker: number) =>
 const serves = async (brokers: ReadonlyArray<number>) => {
   const deadline = Date.now() + startLimit
   const late = (broker: number) => {
-    const log = readFileSync(join(directory, `${broker}.log`), "utf8").split("\n").slice(-30).join("\n")
+    const log = readFileSync(join(directory, `${broker}.log`), "utf8")
+      .split("\n")
+      .slice(-30)
+      .join("\n")
     return new Error(`broker ${broker} does not serve:\n${log}`)
   }
   for (const broker of brokers) {
@@ -108,7 +120,10 @@ const serves = async (brokers: ReadonlyArray<number>) => {
       await sleep(200)
     }
     // An open port is not yet a serving broker: ask it for something.
-    while (spawnSync("java", java("org.apache.kafka.tools.BrokerApiVersionsCommand", "--bootstrap-server", address(broker))).status !== 0) {
+    while (
+      spawnSync("java", java("org.apache.kafka.tools.BrokerApiVersionsCommand", "--bootstrap-server", address(broker)))
+        .status !== 0
+    ) {
       if (Date.now() > deadline) throw late(broker)
     }
   }
@@ -157,7 +172,8 @@ export const start = async (count: 1 | 3): Promise<Cluster> => {
 
 if (import.meta.main) {
   const [command, count = "1"] = process.argv.slice(2)
-  if (command === "start" && (count === "1" || count === "3")) console.log((await start(count === "1" ? 1 : 3)).bootstrap)
+  if (command === "start" && (count === "1" || count === "3"))
+    console.log((await start(count === "1" ? 1 : 3)).bootstrap)
   else if (command === "stop") stop()
   else {
     console.error("usage: node test/broker/kafka.ts start [1|3] | stop")

@@ -46,7 +46,9 @@ class Log {
     this.#open.delete(producer)
     if (!commit) {
       this.aborted.push({ producerId: producer, firstOffset: open.first, markerOffset: this.end })
-      this.#order = this.#order.filter(({ producer: other, value }) => other !== producer || !open.values.includes(value))
+      this.#order = this.#order.filter(
+        ({ producer: other, value }) => other !== producer || !open.values.includes(value)
+      )
     }
     this.#add(producer, Buffer.from([0, 0, 0, commit ? 1 : 0]), "", attribute.transactional | attribute.control)
   }
@@ -60,8 +62,18 @@ class Log {
   fetch(from: number, count: number) {
     const records = Buffer.concat(this.batches.slice(from, from + count))
     // The broker names every aborted transaction that overlaps the range.
-    const aborted = this.aborted.filter(({ firstOffset, markerOffset }) => markerOffset >= from && firstOffset < from + count)
-    return { topic: "t", partition: 0, errorCode: 0, highWatermark: this.end, lastStableOffset: this.end, aborted, records }
+    const aborted = this.aborted.filter(
+      ({ firstOffset, markerOffset }) => markerOffset >= from && firstOffset < from + count
+    )
+    return {
+      topic: "t",
+      partition: 0,
+      errorCode: 0,
+      highWatermark: this.end,
+      lastStableOffset: this.end,
+      aborted,
+      records
+    }
   }
 }
 
@@ -108,7 +120,10 @@ describe("reading committed", () => {
         else log.data(producer, `v${n}`)
       }
       for (const producer of [1n, 2n, 3n, 4n]) log.marker(producer, random.chance(0.5))
-      expect(readAll(log, () => 1 + random.int(20)), `seed ${seed}`).toEqual(log.visible())
+      expect(
+        readAll(log, () => 1 + random.int(20)),
+        `seed ${seed}`
+      ).toEqual(log.visible())
     }
   })
 

@@ -46,15 +46,28 @@ const content = ({ headers, key, timestamp, value }: Omit<ProducerRecord, "topic
 })
 
 describe("varint", () => {
-  it.each([0, -1, 1, 63, -64, 64, 8191, -8192, 2 ** 30, -(2 ** 30) - 1, 2 ** 31, 2 ** 40, -(2 ** 40), 2 ** 52 - 1, 1 - 2 ** 52])(
-    "keeps %d and announces its size",
-    (value) => {
-      const bytes = Buffer.alloc(12)
-      const end = Varint.write(bytes, 0, value)
-      expect(end).toBe(Varint.sizeOf(value))
-      expect(new Varint.Cursor(bytes, 0, end).varint()).toBe(value)
-    }
-  )
+  it.each([
+    0,
+    -1,
+    1,
+    63,
+    -64,
+    64,
+    8191,
+    -8192,
+    2 ** 30,
+    -(2 ** 30) - 1,
+    2 ** 31,
+    2 ** 40,
+    -(2 ** 40),
+    2 ** 52 - 1,
+    1 - 2 ** 52
+  ])("keeps %d and announces its size", (value) => {
+    const bytes = Buffer.alloc(12)
+    const end = Varint.write(bytes, 0, value)
+    expect(end).toBe(Varint.sizeOf(value))
+    expect(new Varint.Cursor(bytes, 0, end).varint()).toBe(value)
+  })
 })
 
 describe("a record batch", () => {
@@ -84,10 +97,16 @@ describe("a record batch", () => {
 
   it("of another implementation is read", () => {
     const messages = [
-      { topic: "t", key: Buffer.from("a"), value: Buffer.from("1"), timestamp: 1_790_000_000_000n, headers: new Map([[Buffer.from("h"), Buffer.from("x")]]) },
+      {
+        topic: "t",
+        key: Buffer.from("a"),
+        value: Buffer.from("1"),
+        timestamp: 1_790_000_000_000n,
+        headers: new Map([[Buffer.from("h"), Buffer.from("x")]])
+      },
       { topic: "t", key: Buffer.from("b"), value: null as never, timestamp: 1_790_000_000_005n, headers: new Map() }
     ]
-    const back = decoded(createRecordsBatch(messages as never, { firstSequence: 0, producerId: 1n, producerEpoch: 0 }).buffer)
+    const back = decoded(createRecordsBatch(messages, { firstSequence: 0, producerId: 1n, producerEpoch: 0 }).buffer)
     expect(back.map(content)).toEqual([
       { key: [97], value: [49], timestamp: 1_790_000_000_000, headers: [["h", [120]]] },
       { key: [98], value: null, timestamp: 1_790_000_000_005, headers: [] }
@@ -111,7 +130,8 @@ describe("a record batch", () => {
 
   it("is not read before it is whole", () => {
     const batch = encoded(anyRecords(seeded(3)))
-    for (let length = 0; length < batch.length; length += 1 + (length >> 4)) expect(readHeader(batch.subarray(0, length), 0)).toBeUndefined()
+    for (let length = 0; length < batch.length; length += 1 + (length >> 4))
+      expect(readHeader(batch.subarray(0, length), 0)).toBeUndefined()
   })
 
   it("with any bit turned is refused, never misread", () => {
@@ -131,11 +151,14 @@ describe("a record batch", () => {
       const batch = encoded(anyRecords(random), random.chance(0.5) ? "none" : "gzip")
       for (let n = 0; n < 8; n++) batch[61 + random.int(batch.length - 61)] = random.int(256)
       sign(batch, identity)
+      let thrown: unknown
       try {
         decoded(batch)
       } catch (error) {
-        expect(error, `seed ${seed}`).toBeInstanceOf(CorruptBatch)
+        thrown = error
       }
+      // It may still be records, though others; never another kind of failure.
+      expect(thrown === undefined || thrown instanceof CorruptBatch, `seed ${seed}`).toBe(true)
     }
   })
 })

@@ -34,7 +34,10 @@ const entry = (value: number, settled: Map<number, "written" | "failed">): Lane.
 const values = ({ entries }: Lane.LaneBatch) => entries.map(({ record }) => record.timestamp)
 
 /** Plays a producer's life against a broker that loses requests and answers, in any order of arrival of the answers. */
-const play = (random: Seeded, faults: { readonly lossy: boolean; readonly refuses: boolean; readonly forgets: boolean }) => {
+const play = (
+  random: Seeded,
+  faults: { readonly lossy: boolean; readonly refuses: boolean; readonly forgets: boolean }
+) => {
   const broker = new Broker()
   const settled = new Map<number, "written" | "failed">()
   const lane = Lane.make({ topic: "t", partition: 0 }, { producerId: 1n, producerEpoch: 0 })
@@ -42,7 +45,8 @@ const play = (random: Seeded, faults: { readonly lossy: boolean; readonly refuse
   let next = 0
   const onTheWay: Array<{ batch: Lane.LaneBatch; producerId: bigint; sequence: number }> = []
   const poison = (value: number) => faults.refuses && value % 17 === 5
-  const settle = (batch: Lane.LaneBatch, how: "written" | "failed") => values(batch).forEach((value) => settled.set(value, how))
+  const settle = (batch: Lane.LaneBatch, how: "written" | "failed") =>
+    values(batch).forEach((value) => settled.set(value, how))
 
   const answer = () => {
     // Answers of one connection come in order.
@@ -95,7 +99,10 @@ describe("the lane of a partition", () => {
       expect(settled.size, `${name}: everything ends`).toBe(sent)
       expect(new Set(log).size, `${name}: nothing twice`).toBe(log.length)
       expect(log, `${name}: in order`).toEqual([...log].sort((a, b) => a - b))
-      const written = [...settled].filter(([, how]) => how === "written").map(([value]) => value).sort((a, b) => a - b)
+      const written = [...settled]
+        .filter(([, how]) => how === "written")
+        .map(([value]) => value)
+        .sort((a, b) => a - b)
       for (const value of written) expect(log.includes(value), `${name}: ${value} is acknowledged`).toBe(true)
     }
   })
@@ -103,14 +110,18 @@ describe("the lane of a partition", () => {
   it("fails nothing while the broker remembers and takes every record", () => {
     for (const seed of seeds(200)) {
       const { settled } = play(seeded(seed), { lossy: true, refuses: false, forgets: false })
-      expect([...settled.values()].every((how) => how === "written"), `seed ${seed}`).toBe(true)
+      expect(
+        [...settled.values()].every((how) => how === "written"),
+        `seed ${seed}`
+      ).toBe(true)
     }
   })
 
   it("fails only the record that is refused, not its batch", () => {
     for (const seed of seeds(200)) {
       const { settled } = play(seeded(seed), { lossy: false, refuses: true, forgets: false })
-      for (const [value, how] of settled) expect(how, `seed ${seed}, value ${value}`).toBe(value % 17 === 5 ? "failed" : "written")
+      for (const [value, how] of settled)
+        expect(how, `seed ${seed}, value ${value}`).toBe(value % 17 === 5 ? "failed" : "written")
     }
   })
 

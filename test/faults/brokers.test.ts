@@ -20,7 +20,7 @@ const partitions = 6
 const cluster = Effect.sync(() => Cluster.layer({ brokers: brokers.bootstrap.split(","), requestTimeout: 5_000 }))
 
 /** Waits until the copy has caught up with the input. */
-const caughtUp = Effect.fnUntraced(function*(input: string, output: string) {
+const caughtUp = Effect.fnUntraced(function* (input: string, output: string) {
   const target = (yield* numbers(input, partitions)).flat().length
   while ((yield* numbers(output, partitions)).flat().length < target) yield* Effect.sleep(500)
 })
@@ -30,7 +30,7 @@ const caughtUp = Effect.fnUntraced(function*(input: string, output: string) {
  * there, once; and the copy is the same, in the same order.
  */
 const underLoad = (fault: Effect.Effect<void>) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const kafka = yield* Kafka
     const input = unique("input")
     const output = unique("output")
@@ -39,7 +39,8 @@ const underLoad = (fault: Effect.Effect<void>) =>
     const outcomes: Outcomes = { commits: 0, failures: new Map() }
     yield* kafka.topics.ensure([input, output].map((name) => ({ name, partitions, cleanup: "delete" })))
     const copiers = yield* Effect.forEach([1, 2], (n) =>
-      running(transforming({ input, output, group, transactionalId: `${group}.${n}`, outcomes })))
+      running(transforming({ input, output, group, transactionalId: `${group}.${n}`, outcomes }))
+    )
     const producer = yield* running(producing(input, partitions, sent))
     yield* Effect.sleep("3 seconds")
     const before = sent.acknowledged.size
@@ -68,25 +69,47 @@ const all = [1, 2, 3]
 
 describe("produce, consume and transactions go on, exactly once,", () => {
   it.live("while each broker in turn is killed and comes back", () =>
-    underLoad(Effect.forEach(all, (broker) => Effect.gen(function*() {
-      yield* kill(broker)
-      yield* wait(6)
-      yield* up(broker)
-      yield* wait(3)
-    }), { discard: true })))
+    underLoad(
+      Effect.forEach(
+        all,
+        (broker) =>
+          Effect.gen(function* () {
+            yield* kill(broker)
+            yield* wait(6)
+            yield* up(broker)
+            yield* wait(3)
+          }),
+        { discard: true }
+      )
+    )
+  )
 
   it.live("while each broker in turn is frozen for twenty seconds", () =>
-    underLoad(Effect.forEach(all, (broker) => Effect.gen(function*() {
-      yield* pause(broker)
-      yield* wait(20)
-      yield* resume(broker)
-      yield* wait(3)
-    }), { discard: true })))
+    underLoad(
+      Effect.forEach(
+        all,
+        (broker) =>
+          Effect.gen(function* () {
+            yield* pause(broker)
+            yield* wait(20)
+            yield* resume(broker)
+            yield* wait(3)
+          }),
+        { discard: true }
+      )
+    )
+  )
 
-  it.live("after all brokers have been away for two minutes", () =>
-    underLoad(Effect.gen(function*() {
-      for (const broker of all) yield* kill(broker)
-      yield* wait(120)
-      yield* Effect.all(all.map(up), { concurrency: 3 })
-    })), 400_000)
+  it.live(
+    "after all brokers have been away for two minutes",
+    () =>
+      underLoad(
+        Effect.gen(function* () {
+          for (const broker of all) yield* kill(broker)
+          yield* wait(120)
+          yield* Effect.all(all.map(up), { concurrency: 3 })
+        })
+      ),
+    400_000
+  )
 })

@@ -13,7 +13,7 @@ export interface Sent {
 
 /** Sends ascending numbers to all partitions in turn until interrupted, ten at a time; each partition sees its own in ascending order. */
 export const producing = (topic: string, partitions: number, sent: Sent) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const kafka = yield* Kafka
     const producer = yield* kafka.producer
     let next = 0
@@ -27,7 +27,9 @@ export const producing = (topic: string, partitions: number, sent: Sent) =>
       )
     })
     // Two at a time: while one waits for its answer the next one is on its way.
-    yield* Effect.all([Effect.forever(Effect.delay(batch, 5)), Effect.forever(Effect.delay(batch, 7))], { concurrency: 2 })
+    return yield* Effect.all([Effect.forever(Effect.delay(batch, 5)), Effect.forever(Effect.delay(batch, 7))], {
+      concurrency: 2
+    })
   })
 
 /** The simplest exactly-once consumer: what it reads it writes to the other topic, with the offset, in one transaction. */
@@ -41,9 +43,11 @@ const committedUpTo = (batches: ReadonlyArray<Batch>): ReadonlyArray<CommittedOf
   batches.map(({ nextOffset, partition, topic }) => ({ topic, partition, offset: nextOffset }))
 
 /** Goes on from the committed offsets of what it owns. */
-const resume = Effect.fnUntraced(function*({ member, owned, reader }: Consumer) {
+const resume = Effect.fnUntraced(function* ({ member, owned, reader }: Consumer) {
   const partitions = [...owned.values()]
-  const committed = new Map((yield* member.committed(partitions)).map((at) => [partitionId(at.topic, at.partition), at.offset]))
+  const committed = new Map(
+    (yield* member.committed(partitions)).map((at) => [partitionId(at.topic, at.partition), at.offset])
+  )
   for (const at of partitions) yield* reader.seek(at, committed.get(partitionId(at.topic, at.partition)) ?? 0)
 })
 
@@ -61,13 +65,13 @@ export const transforming = (options: {
   readonly transactionalId: string
   readonly outcomes: Outcomes
 }) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const { group, input, outcomes, output, transactionalId } = options
     const kafka = yield* Kafka
     const reader = yield* kafka.reader({ maxBytes: 64 * 1024 })
     const owned = new Map<string, TopicPartition>()
     const ready = Deferred.makeUnsafe<Member>()
-    const drop = Effect.fnUntraced(function*(partitions: ReadonlyArray<TopicPartition>) {
+    const drop = Effect.fnUntraced(function* (partitions: ReadonlyArray<TopicPartition>) {
       for (const at of partitions) {
         owned.delete(partitionId(at.topic, at.partition))
         yield* reader.stop(at)
@@ -81,21 +85,33 @@ export const transforming = (options: {
         beforeJoin: drop,
         lost: drop,
         assigned: ({ added }) =>
-          Effect.gen(function*() {
+          Effect.gen(function* () {
             for (const at of added) owned.set(partitionId(at.topic, at.partition), at)
             if (added.length === 0) return
             const here = yield* Deferred.await(ready)
-            yield* Effect.orDie(resume({ owned: new Map(added.map((at) => [partitionId(at.topic, at.partition), at])), reader, member: here }))
+            yield* Effect.orDie(
+              resume({
+                owned: new Map(added.map((at) => [partitionId(at.topic, at.partition), at])),
+                reader,
+                member: here
+              })
+            )
           })
       }
     })
     yield* Deferred.succeed(ready, member)
-    const makeTransactor = Effect.retry(kafka.transactor({ transactionalId }), { while: ({ reason }) => reason === "Unavailable" })
+    const makeTransactor = Effect.retry(kafka.transactor({ transactionalId }), {
+      while: ({ reason }) => reason === "Unavailable"
+    })
     let transactor: Transactor = yield* makeTransactor
 
-    const settle = Effect.fnUntraced(function*(batches: ReadonlyArray<Batch>, membership: Membership) {
-      const records = batches.flatMap(({ partition, records }) => records.map(({ value }) => record({ topic: output, partition }, text(value))))
-      const result = yield* Effect.result(transactor.commit({ records, offsets: { membership, committed: committedUpTo(batches) } }))
+    const settle = Effect.fnUntraced(function* (batches: ReadonlyArray<Batch>, membership: Membership) {
+      const records = batches.flatMap(({ partition, records }) =>
+        records.map(({ value }) => record({ topic: output, partition }, text(value)))
+      )
+      const result = yield* Effect.result(
+        transactor.commit({ records, offsets: { membership, committed: committedUpTo(batches) } })
+      )
       if (result._tag === "Success") {
         outcomes.commits++
         return
@@ -106,23 +122,27 @@ export const transforming = (options: {
       yield* resume({ owned, reader, member })
     })
 
-    yield* Effect.forever(Effect.gen(function*() {
-      const batches = (yield* reader.poll).filter(({ partition, topic }) => owned.has(partitionId(topic, partition)))
-      const membership = yield* member.membership
-      if (batches.length > 0 && Option.isSome(membership)) yield* settle(batches, membership.value)
-    }))
+    return yield* Effect.forever(
+      Effect.gen(function* () {
+        const batches = (yield* reader.poll).filter(({ partition, topic }) => owned.has(partitionId(topic, partition)))
+        const membership = yield* member.membership
+        if (batches.length > 0 && Option.isSome(membership)) yield* settle(batches, membership.value)
+      })
+    )
   })
 
 /** The numbers in a topic, by partition, as a read-committed reader sees them. */
 export const numbers = (topic: string, partitions: number) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const found = yield* readAll(Array.from({ length: partitions }, (_, partition) => ({ topic, partition })))
-    return Array.from({ length: partitions }, (_, partition) => found.get(partitionId(topic, partition))!.map(({ value }) => Number(text(value))))
+    return Array.from({ length: partitions }, (_, partition) =>
+      found.get(partitionId(topic, partition))!.map(({ value }) => Number(text(value)))
+    )
   })
 
 /** Forks into a scope that the answer closes. */
 export const running = <A, E, R>(effect: Effect.Effect<A, E, R | Scope.Scope>) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const scope = yield* Scope.make()
     const crashed: Array<unknown> = []
     const fiber = yield* effect.pipe(

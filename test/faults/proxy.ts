@@ -46,6 +46,7 @@ export const open = (options: { readonly listens: number; readonly announced: nu
           server.close()
           for (const socket of sockets) socket.destroy()
         }
-      }))
+      })
+    )
   })
 }

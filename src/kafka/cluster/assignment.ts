@@ -14,10 +14,17 @@ import { groupByTopic } from "./group-by-topic.ts"
 const consumerProtocol = 3
 
 const grouped = (partitions: ReadonlyArray<TopicPartition>) =>
-  groupByTopic(partitions).map(([topic, partitions]) => ({ topic, partitions: partitions.map(({ partition }) => partition) }))
+  groupByTopic(partitions).map(([topic, partitions]) => ({
+    topic,
+    partitions: partitions.map(({ partition }) => partition)
+  }))
 
 /** What a member tells the leader of itself. */
-export const subscription = (topics: ReadonlyArray<string>, owned: ReadonlyArray<TopicPartition>, generation: number): Buffer =>
+export const subscription = (
+  topics: ReadonlyArray<string>,
+  owned: ReadonlyArray<TopicPartition>,
+  generation: number
+): Buffer =>
   encodeConsumerProtocolSubscription({
     version: consumerProtocol,
     topics: [...topics],
@@ -41,20 +48,29 @@ export const subscribers = (members: JoinGroupResponse["members"]): ReadonlyArra
 
 /** The leader's work. `partitions`: how many there are of each topic that exists. */
 export const assign = (leader: string, members: ReadonlyArray<Subscriber>, partitions: ReadonlyMap<string, number>) => {
-  const memberMap = new Map(members.map(({ memberId, subscription }) => [memberId, {
-    memberId,
-    version: subscription.version,
-    topics: subscription.topics,
-    metadata: subscription.userData,
-    ownedPartitions: subscription.ownedPartitions,
-    generationId: subscription.generationId,
-    rackId: subscription.rackId
-  }]))
+  const memberMap = new Map(
+    members.map(({ memberId, subscription }) => [
+      memberId,
+      {
+        memberId,
+        version: subscription.version,
+        topics: subscription.topics,
+        metadata: subscription.userData,
+        ownedPartitions: subscription.ownedPartitions,
+        generationId: subscription.generationId,
+        rackId: subscription.rackId
+      }
+    ])
+  )
   const topics = new Map([...partitions].map(([topic, partitionsCount]) => [topic, { partitionsCount }]))
-  const assigned = cooperativeStickyAssigner(leader, memberMap as never, new Set(partitions.keys()), { topics } as never)
+  const assigned = cooperativeStickyAssigner(leader, memberMap, new Set(partitions.keys()), { topics } as never)
   return assigned.map(({ assignments, memberId }) => ({
     memberId,
-    assignment: encodeConsumerProtocolAssignment({ version: consumerProtocol, assignedPartitions: [...assignments.values()], userData: null })
+    assignment: encodeConsumerProtocolAssignment({
+      version: consumerProtocol,
+      assignedPartitions: [...assignments.values()],
+      userData: null
+    })
   }))
 }
 
@@ -64,7 +80,10 @@ export const assigned = (assignment: Buffer): ReadonlyArray<TopicPartition> =>
   )
 
 /** The partitions of `all` that are not in `others`. */
-export const without = (all: ReadonlyArray<TopicPartition>, others: ReadonlyArray<TopicPartition>): ReadonlyArray<TopicPartition> => {
+export const without = (
+  all: ReadonlyArray<TopicPartition>,
+  others: ReadonlyArray<TopicPartition>
+): ReadonlyArray<TopicPartition> => {
   const ids = new Set(others.map(({ partition, topic }) => partitionId(topic, partition)))
   return all.filter(({ partition, topic }) => !ids.has(partitionId(topic, partition)))
 }

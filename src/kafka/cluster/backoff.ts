@@ -3,7 +3,7 @@ import { ConnectionError, toKafkaError } from "./connections.ts"
 import type { KafkaError } from "../errors.ts"
 
 /** Waits before attempt n + 1: 50 ms, doubled to at most 1 s, half of it at random so that clients do not return in step. */
-export const pause = Effect.fnUntraced(function*(attempt: number): Effect.fn.Return<void> {
+export const pause = Effect.fnUntraced(function* (attempt: number): Effect.fn.Return<void> {
   const limit = Math.min(1_000, 50 * 2 ** Math.min(attempt, 10))
   yield* Effect.sleep(limit / 2 + (yield* Random.next) * (limit / 2))
 })
@@ -30,15 +30,15 @@ export const awayIsAgain = <A, E, R>(
  * Repeats the attempt, with back-off, until it is done or `patience` (milliseconds) is over; then fails with the last
  * reason to ask again. Infinite patience is allowed.
  */
-export const retrying = Effect.fnUntraced(function*<A, E, R>(
+export const retrying = Effect.fnUntraced(function* <A, E, R>(
   patience: number,
   attempt: (n: number) => Effect.Effect<Attempt<A>, E | ConnectionError, R>
 ): Effect.fn.Return<A, Exclude<E, ConnectionError> | KafkaError, R> {
   const deadline = (yield* Clock.currentTimeMillis) + patience
-  for (let n = 0;; n++) {
+  for (let n = 0; ; n++) {
     const result = yield* awayIsAgain(attempt(n))
     if ("done" in result) return result.done
-    if ((yield* Clock.currentTimeMillis) >= deadline) return yield* Effect.fail(result.again)
+    if ((yield* Clock.currentTimeMillis) >= deadline) return yield* result.again
     yield* pause(n)
   }
 })

@@ -29,7 +29,8 @@ export const readHeader = (bytes: Buffer, start: number): BatchHeader | undefine
   const magic = bytes[start + at.magic]!
   const baseOffset = readLong(bytes, start + at.baseOffset)
   if (magic !== 2) throw new CorruptBatch(`the batch at offset ${baseOffset} has format ${magic}; 2 is read`)
-  if (length < at.records - beforeLength) throw new CorruptBatch(`the batch at offset ${baseOffset} claims ${length} bytes`)
+  if (length < at.records - beforeLength)
+    throw new CorruptBatch(`the batch at offset ${baseOffset} claims ${length} bytes`)
   if (end > bytes.length) return undefined
   return {
     start,
@@ -43,7 +44,8 @@ export const readHeader = (bytes: Buffer, start: number): BatchHeader | undefine
 
 export const verifyChecksum = (bytes: Buffer, { baseOffset, end, start }: BatchHeader): void => {
   const computed = crc32c(bytes.subarray(start + at.attributes, end)) >>> 0
-  if (computed !== bytes.readUInt32BE(start + at.crc)) throw new CorruptBatch(`the batch at offset ${baseOffset} fails its checksum`)
+  if (computed !== bytes.readUInt32BE(start + at.crc))
+    throw new CorruptBatch(`the batch at offset ${baseOffset} fails its checksum`)
 }
 
 export const isControl = (header: BatchHeader): boolean => (header.attributes & attribute.control) !== 0
@@ -59,7 +61,12 @@ const readHeaders = (cursor: Cursor, count: number): ReadonlyArray<Header> => {
   })
 }
 
-const decode = (bytes: Buffer, { attributes, baseOffset, end, start }: BatchHeader, from: number, into: Array<KafkaRecord>): void => {
+const decode = (
+  bytes: Buffer,
+  { attributes, baseOffset, end, start }: BatchHeader,
+  from: number,
+  into: Array<KafkaRecord>
+): void => {
   const codec = compressionsAlgorithmsByBitmask[attributes & attribute.compression]
   if (codec === undefined) throw new CorruptBatch(`the batch at offset ${baseOffset} has an unknown compression`)
   const compressed = codec.bitmask !== 0

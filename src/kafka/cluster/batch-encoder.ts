@@ -27,12 +27,19 @@ const writeBytes = (target: Buffer, position: number, bytes: Uint8Array | null):
   if (bytes === null) return Varint.write(target, position, -1)
   position = Varint.write(target, position, bytes.length)
   const { length } = bytes
-  if (length < 24) { for (let i = 0; i < length; i++) target[position + i] = bytes[i]! }
-  else target.set(bytes, position)
+  if (length < 24) {
+    for (let i = 0; i < length; i++) target[position + i] = bytes[i]!
+  } else target.set(bytes, position)
   return position + length
 }
 
-const writeRecord = (target: Buffer, start: number, record: ProducerRecord, offsetDelta: number, timestampDelta: number): number => {
+const writeRecord = (
+  target: Buffer,
+  start: number,
+  record: ProducerRecord,
+  offsetDelta: number,
+  timestampDelta: number
+): number => {
   const size = contentSize(record) + Varint.sizeOf(offsetDelta) + Varint.sizeOf(timestampDelta)
   let position = Varint.write(target, start, size)
   target[position++] = 0

@@ -18,8 +18,9 @@ export type { ClusterOptions, Compression, Sasl } from "./settings.ts"
  * Apache Kafka or Redpanda. Each client has connections of its own, because a broker serves a connection's requests one after the
  * other; metadata and look-ups are shared.
  */
-const make = Effect.fnUntraced(function*(options: ClusterOptions) {
-  if (options.brokers.length === 0) return yield* new KafkaError({ reason: "Refused", message: "no brokers are named (brokers)" })
+const make = Effect.fnUntraced(function* (options: ClusterOptions) {
+  if (options.brokers.length === 0)
+    return yield* new KafkaError({ reason: "Refused", message: "no brokers are named (brokers)" })
   const all = settings(options)
   const own = (requestTimeout?: number) => Connections.make(all, requestTimeout)
   // Metadata must not wait long for a broker that is frozen: the next one is asked instead.
@@ -28,16 +29,16 @@ const make = Effect.fnUntraced(function*(options: ClusterOptions) {
   return Kafka.of({
     clusterId: metadata.clusterId,
     topics: Topics.make(all, metadata, shared),
-    producer: Effect.gen(function*() {
+    producer: Effect.gen(function* () {
       return yield* Producer.make(all, metadata, yield* own())
     }),
-    transactor: Effect.fnUntraced(function*(options) {
+    transactor: Effect.fnUntraced(function* (options) {
       return yield* Transactor.make(all, metadata, yield* own(), options)
     }),
-    reader: Effect.fnUntraced(function*(options) {
+    reader: Effect.fnUntraced(function* (options) {
       return yield* Reader.make(all, metadata, yield* own(), options)
     }),
-    member: Effect.fnUntraced(function*(options) {
+    member: Effect.fnUntraced(function* (options) {
       const session = options.sessionTimeout ?? 10_000
       // A join is answered when all have joined, which a rebalance allows a session's time; and some brokers delay a group's first.
       const joins = yield* own(session + 10_000)
@@ -60,7 +61,9 @@ const password = Config.all({
 })
 
 /** A mechanism without its user name or password is an error, not a connection without SASL. */
-const sasl = Config.option(Config.Literals(["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], "SIXFOLD_KAFKA_SASL_MECHANISM")).pipe(
+const sasl = Config.option(
+  Config.Literals(["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], "SIXFOLD_KAFKA_SASL_MECHANISM")
+).pipe(
   Config.flatMap((mechanism) =>
     mechanism._tag === "None"
       ? Config.succeed({})
@@ -72,14 +75,23 @@ const security = Config.all([Config.withDefault(Config.Boolean("SIXFOLD_KAFKA_TL
   Config.map(([tls, sasl]) => ({ tls, ...sasl }))
 )
 
-const brokers = Config.map(Config.NonEmptyString("SIXFOLD_KAFKA"), (list) => list.split(",").map((broker) => broker.trim()).filter((broker) => broker !== ""))
+const brokers = Config.map(Config.NonEmptyString("SIXFOLD_KAFKA"), (list) =>
+  list
+    .split(",")
+    .map((broker) => broker.trim())
+    .filter((broker) => broker !== "")
+)
 
 /**
  * The layer as the environment describes it: `SIXFOLD_KAFKA` (host:port, comma-separated; not needed where `options` name the brokers),
  * `SIXFOLD_KAFKA_TLS` (true or false), `SIXFOLD_KAFKA_SASL_MECHANISM`, `SIXFOLD_KAFKA_SASL_USERNAME`, `SIXFOLD_KAFKA_SASL_PASSWORD`.
  * `options` go over it.
  */
-export const layerConfig = (options: Partial<ClusterOptions> = {}): Layer.Layer<Kafka, KafkaError | Config.ConfigError> =>
-  Layer.unwrap(Effect.gen(function*() {
-    return layer({ brokers: options.brokers ?? (yield* brokers), ...(yield* security), ...options })
-  }))
+export const layerConfig = (
+  options: Partial<ClusterOptions> = {}
+): Layer.Layer<Kafka, KafkaError | Config.ConfigError> =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      return layer({ brokers: options.brokers ?? (yield* brokers), ...(yield* security), ...options })
+    })
+  )

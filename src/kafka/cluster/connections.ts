@@ -38,7 +38,7 @@ export const toKafkaError = (error: ConnectionError): KafkaError =>
     cause: error.cause
   })
 
-const causes = function*(error: unknown, depth = 0): Generator<{ code?: unknown; message?: unknown }> {
+const causes = function* (error: unknown, depth = 0): Generator<{ code?: unknown; message?: unknown }> {
   if (typeof error !== "object" || error === null || depth > 8) return
   yield error
   yield* causes((error as Error).cause, depth + 1)
@@ -53,13 +53,15 @@ const proven = new WeakSet<Settings>()
 const classify = (error: unknown, settings: Settings): ConnectionError["kind"] => {
   for (const { code, message } of causes(error)) {
     if (code === "PLT_KFK_AUTHENTICATION") return "unauthorized"
-    if (code === "PLT_KFK_USER" && /TLS|SASL/.test(String(message))) return proven.has(settings) ? "away" : "unauthorized"
+    if (code === "PLT_KFK_USER" && /TLS|SASL/.test(String(message)))
+      return proven.has(settings) ? "away" : "unauthorized"
     if (typeof code === "string" && tlsTrouble.test(code)) return "unauthorized"
   }
   return "away"
 }
 
-const because = (error: unknown): string => [...new Set([...causes(error)].map(({ message }) => String(message)))].join(" ")
+const because = (error: unknown): string =>
+  [...new Set([...causes(error)].map(({ message }) => String(message)))].join(" ")
 
 const setting = (kind: ConnectionError["kind"], settings: Settings) =>
   kind === "unauthorized"
@@ -67,24 +69,28 @@ const setting = (kind: ConnectionError["kind"], settings: Settings) =>
     : ""
 
 /** `requestTimeout`, in milliseconds, is how long an answer may take; the connection is given up then. */
-export const make = Effect.fnUntraced(function*(
+export const make = Effect.fnUntraced(function* (
   settings: Settings,
   requestTimeout: number = settings.requestTimeout
 ): Effect.fn.Return<Connections, never, Scope.Scope> {
   const { sasl } = settings
   const pool = yield* Effect.acquireRelease(
-    Effect.sync(() =>
-      new ConnectionPool(settings.clientId, {
-        connectTimeout: Math.min(5_000, requestTimeout),
-        requestTimeout,
-        ...(settings.tls === undefined ? {} : { tls: settings.tls }),
-        ...(sasl === undefined
-          ? {}
-          : { sasl: { mechanism: sasl.mechanism, username: sasl.username, password: Redacted.value(sasl.password) } })
-      })
+    Effect.sync(
+      () =>
+        new ConnectionPool(settings.clientId, {
+          connectTimeout: Math.min(5_000, requestTimeout),
+          requestTimeout,
+          ...(settings.tls === undefined ? {} : { tls: settings.tls }),
+          ...(sasl === undefined
+            ? {}
+            : { sasl: { mechanism: sasl.mechanism, username: sasl.username, password: Redacted.value(sasl.password) } })
+        })
     ),
     (pool) =>
-      Effect.callback<void>((resume) => pool.close(() => resume(Effect.void))).pipe(Effect.timeoutOption("2 seconds"), Effect.asVoid)
+      Effect.callback<void>((resume) => pool.close(() => resume(Effect.void))).pipe(
+        Effect.timeoutOption("2 seconds"),
+        Effect.asVoid
+      )
   )
   // A socket may report an error more than once; the pool listens to the first only, and an unheard one ends the process.
   pool.on("connecting", ({ connection }) => connection.on("error", () => {}))
@@ -92,19 +98,25 @@ export const make = Effect.fnUntraced(function*(
   pool.on("connect", () => proven.add(settings))
 
   const spoken = new WeakMap<Connection, ReadonlyMap<number, VersionRange>>()
-  const versionsOf = (connection: Connection, use: (error: Error | null, ranges?: ReadonlyMap<number, VersionRange>) => void): void => {
+  const versionsOf = (
+    connection: Connection,
+    use: (error: Error | null, ranges?: ReadonlyMap<number, VersionRange>) => void
+  ): void => {
     const known = spoken.get(connection)
     if (known !== undefined) return use(null, known)
     const ask = (api: typeof apiVersionsV3.api, otherwise: (error: Error) => void) =>
       api(connection, settings.clientId, "1", (error, response) => {
         if (error !== null) return otherwise(error)
-        const ranges = new Map(response!.apiKeys.map((api) => [api.apiKey, { min: api.minVersion, max: api.maxVersion }]))
+        const ranges = new Map(
+          response!.apiKeys.map((api) => [api.apiKey, { min: api.minVersion, max: api.maxVersion }])
+        )
         spoken.set(connection, ranges)
         use(null, ranges)
       })
     // A broker that does not know version 3 answers in the oldest format.
     ask(apiVersionsV3.api, (error) =>
-      connection.isConnected() ? ask(apiVersionsV1.api as typeof apiVersionsV3.api, (error) => use(error)) : use(error))
+      connection.isConnected() ? ask(apiVersionsV1.api, (error) => use(error)) : use(error)
+    )
   }
 
   const request: Connections["request"] = (broker, api, input) =>
@@ -112,15 +124,27 @@ export const make = Effect.fnUntraced(function*(
       const where = `${broker.host}:${broker.port}`
       let sent = false
       const fail = (error: Error, kind = classify(error, settings)) =>
-        resume(Effect.fail(
-          new ConnectionError({ kind, sent, message: `${api.name} to broker ${where} failed: ${because(error)}${setting(kind, settings)}`, cause: error })
-        ))
+        resume(
+          Effect.fail(
+            new ConnectionError({
+              kind,
+              sent,
+              message: `${api.name} to broker ${where} failed: ${because(error)}${setting(kind, settings)}`,
+              cause: error
+            })
+          )
+        )
       const send = (connection: Connection, ranges: ReadonlyMap<number, VersionRange>) => {
         const range = ranges.get(api.key)
         const spoken = negotiate(api, range, settings.maxVersions[api.name])
         if (spoken === undefined) {
           const theirs = range === undefined ? "none" : `${range.min} to ${range.max}`
-          return fail(new Error(`no common version (ours ${api.versions.map(({ version }) => version)}, the broker's ${theirs})`), "unsupported")
+          return fail(
+            new Error(
+              `no common version (ours ${api.versions.map(({ version }) => version).join(", ")}, the broker's ${theirs})`
+            ),
+            "unsupported"
+          )
         }
         sent = true
         spoken.send(connection, input, (error, output) => {
@@ -132,7 +156,7 @@ export const make = Effect.fnUntraced(function*(
       try {
         pool.get(broker, (error, connection) => {
           if (error !== null) return fail(error)
-          versionsOf(connection!, (error, ranges) => error === null ? send(connection!, ranges!) : fail(error))
+          versionsOf(connection!, (error, ranges) => (error === null ? send(connection!, ranges!) : fail(error)))
         })
       } catch (error) {
         fail(error instanceof Error ? error : new Error(String(error)))

@@ -25,7 +25,7 @@ export const make = (metadata: Metadata, connections: Connections, key: Coordina
   let known: Broker | undefined
   let asked = 0
 
-  const find = Effect.gen(function*() {
+  const find = Effect.gen(function* () {
     if (known !== undefined) return known
     const brokers = metadata.brokers()
     // Another broker each time: one that is frozen must not hide the others.
@@ -34,7 +34,7 @@ export const make = (metadata: Metadata, connections: Connections, key: Coordina
     const error = errorName(found?.errorCode ?? 15)
     if (found === undefined || isTransient(error)) return yield* away(what)
     if (error !== "NONE") return yield* refused(error, what)
-    return known = { host: found.host, port: found.port }
+    return (known = { host: found.host, port: found.port })
   })
 
   return {
@@ -47,7 +47,8 @@ export const make = (metadata: Metadata, connections: Connections, key: Coordina
             (error) => error._tag === "KafkaError" && error.reason === "Unavailable",
             (error) => Effect.succeed(again(error as KafkaError))
           )
-        )),
+        )
+      ),
     moved: () => {
       known = undefined
     }

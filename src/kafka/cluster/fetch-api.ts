@@ -53,7 +53,11 @@ const writeFetch = (request: FetchRequest): Writer =>
         w.appendString(topic, false).appendArray(
           [...partitions],
           (w, { leaderEpoch, offset, partition }) => {
-            w.appendInt32(partition).appendInt32(leaderEpoch).appendInt64(BigInt(offset)).appendInt64(-1n).appendInt32(request.partitionMaxBytes)
+            w.appendInt32(partition)
+              .appendInt32(leaderEpoch)
+              .appendInt64(BigInt(offset))
+              .appendInt64(-1n)
+              .appendInt32(request.partitionMaxBytes)
           },
           false,
           false
@@ -79,7 +83,8 @@ const readFetch = (_correlation: number, _key: number, _version: number, reader:
       const lastStableOffset = Number(reader.readInt64())
       reader.readInt64()
       const aborted: Array<AbortedTransaction> = []
-      for (let n = reader.readInt32(); n > 0; n--) aborted.push({ producerId: reader.readInt64(), firstOffset: Number(reader.readInt64()) })
+      for (let n = reader.readInt32(); n > 0; n--)
+        aborted.push({ producerId: reader.readInt64(), firstOffset: Number(reader.readInt64()) })
       reader.readInt32()
       const records = reader.readNullableBytes(false) ?? noBytes
       partitions.push({ topic, partition, errorCode, highWatermark, lastStableOffset, aborted, records })
@@ -92,7 +97,12 @@ const readFetch = (_correlation: number, _key: number, _version: number, reader:
 export const fetch: Api<FetchRequest, FetchResponse> = {
   key: 1,
   name: "Fetch",
-  versions: [version(createAPI<[FetchRequest], FetchResponse>(1, 11, writeFetch, readFetch, false, false), (request: FetchRequest) => [request])]
+  versions: [
+    version(
+      createAPI<[FetchRequest], FetchResponse>(1, 11, writeFetch, readFetch, false, false),
+      (request: FetchRequest) => [request]
+    )
+  ]
 }
 
 /** Timestamps with a meaning of their own. */
@@ -108,7 +118,9 @@ export interface ListOffsetsRequest {
 }
 
 export interface ListOffsetsResponse {
-  readonly topics: ReadonlyArray<{ readonly partitions: ReadonlyArray<{ readonly errorCode: number; readonly offset: bigint }> }>
+  readonly topics: ReadonlyArray<{
+    readonly partitions: ReadonlyArray<{ readonly errorCode: number; readonly offset: bigint }>
+  }>
 }
 
 interface ListOffsetsTopic {
@@ -116,10 +128,20 @@ interface ListOffsetsTopic {
   partitions: Array<{ partitionIndex: number; currentLeaderEpoch: number; timestamp: bigint }>
 }
 
-const listed = ({ leaderEpoch, partition, time, topic }: ListOffsetsRequest): [number, number, Array<ListOffsetsTopic>] => [
+const listed = ({
+  leaderEpoch,
+  partition,
+  time,
+  topic
+}: ListOffsetsRequest): [number, number, Array<ListOffsetsTopic>] => [
   -1,
   0, // read uncommitted: the end is the high watermark
-  [{ name: topic, partitions: [{ partitionIndex: partition, currentLeaderEpoch: leaderEpoch, timestamp: BigInt(time) }] }]
+  [
+    {
+      name: topic,
+      partitions: [{ partitionIndex: partition, currentLeaderEpoch: leaderEpoch, timestamp: BigInt(time) }]
+    }
+  ]
 ]
 
 export const listOffsets: Api<ListOffsetsRequest, ListOffsetsResponse> = {

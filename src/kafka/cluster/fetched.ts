@@ -1,7 +1,14 @@
 import { KafkaError } from "../errors.ts"
 import type { KafkaRecord, TopicPartition } from "../records.ts"
 import * as Aborted from "./aborted.ts"
-import { decodeRecords, isAbortMarker, isControl, isTransactional, readHeader, verifyChecksum } from "./batch-decoder.ts"
+import {
+  decodeRecords,
+  isAbortMarker,
+  isControl,
+  isTransactional,
+  readHeader,
+  verifyChecksum
+} from "./batch-decoder.ts"
 import type { FetchedPartition } from "./fetch-api.ts"
 
 /** Bytes of one partition as one fetch brought them, and how far they have been taken. */
@@ -64,8 +71,11 @@ export const take = (fetched: Fetched, committed: boolean, budget: number, into:
     if (taken > 0 && taken + size > budget) break
     verifyChecksum(chunk.bytes, header)
     if (isControl(header)) {
-      if (committed && isAbortMarker(chunk.bytes, header)) chunk.filter.abortMarker(header.producerId, header.baseOffset)
-    } else if (!(committed && isTransactional(header) && chunk.filter.skipsData(header.producerId, header.baseOffset))) {
+      if (committed && isAbortMarker(chunk.bytes, header))
+        chunk.filter.abortMarker(header.producerId, header.baseOffset)
+    } else if (
+      !(committed && isTransactional(header) && chunk.filter.skipsData(header.producerId, header.baseOffset))
+    ) {
       decodeRecords(chunk.bytes, header, fetched.takeOffset, into)
     }
     chunk.position = header.end

@@ -31,7 +31,7 @@ export interface Fetcher {
  * Keeps the slots filled: one loop per broker, one fetch at a time each, which asks for every partition the broker leads that has
  * room; and one loop that finds leaders for the partitions without.
  */
-export const make = Effect.fnUntraced(function*(options: {
+export const make = Effect.fnUntraced(function* (options: {
   readonly settings: Settings
   readonly metadata: Metadata
   readonly connections: Connections
@@ -47,7 +47,11 @@ export const make = Effect.fnUntraced(function*(options: {
   const wakeUps = new Map<number, Queue.Queue<void>>()
 
   const fork = (loop: Effect.Effect<never>) =>
-    loop.pipe(Effect.catchCause((cause) => Effect.sync(() => options.crashed(cause))), Effect.forkIn(scope), Effect.asVoid)
+    loop.pipe(
+      Effect.catchCause((cause) => Effect.sync(() => options.crashed(cause))),
+      Effect.forkIn(scope),
+      Effect.asVoid
+    )
 
   const fail = (slot: Slot, error: KafkaError) => {
     slot.failure = error
@@ -58,35 +62,47 @@ export const make = Effect.fnUntraced(function*(options: {
     slot.leader = undefined
     Queue.offerUnsafe(orphaned, undefined)
   }
-  const led = (nodeId: number) => [...slots.all()].filter((slot) => slot.leader?.nodeId === nodeId && slot.failure === undefined)
+  const led = (nodeId: number) =>
+    slots.all().filter((slot) => slot.leader?.nodeId === nodeId && slot.failure === undefined)
 
   /** The partitions to ask this broker for: none while enough of it waits to be polled. */
   const wanted = (nodeId: number): ReadonlyArray<Slot> => {
     const all = led(nodeId)
     const queued = all.reduce((bytes, { fetched }) => bytes + fetched.queuedBytes, 0)
     if (queued >= settings.prefetchBytes) return []
-    return all.filter(({ fetched, paused }) =>
-      paused ? fetched.queuedBytes === 0 : fetched.queuedBytes < settings.partitionPrefetchBytes
-    ).sort((a, b) => a.fetched.queuedBytes - b.fetched.queuedBytes)
+    return all
+      .filter(({ fetched, paused }) =>
+        paused ? fetched.queuedBytes === 0 : fetched.queuedBytes < settings.partitionPrefetchBytes
+      )
+      .sort((a, b) => a.fetched.queuedBytes - b.fetched.queuedBytes)
   }
 
   /** Whether the offset is really outside the log: a new leader may not know yet how far the log goes. */
-  const outOfRange = Effect.fnUntraced(function*(slot: Slot) {
-    const { partition, topic } = slot
-    const offset = slot.fetched.fetchOffset
-    const first = yield* offsetAt(metadata, connections, slot, earliest, settings.patience)
-    const end = yield* offsetAt(metadata, connections, slot, latest, settings.patience)
-    if (offset >= first && offset <= end) return
-    const lost = offset < first ? `${first - offset} offsets before ${first} are gone` : `the log ends at ${end}`
-    fail(slot, new KafkaError({
-      reason: "OffsetOutOfRange",
-      message: `offset ${offset} of partition ${partition} of topic ${topic} is not in the log: ${lost} (${first} to ${end} are left)`,
-      topic,
-      partition
-    }))
-  }, (effect, slot) => Effect.catch(effect, (error) => Effect.sync(() => error.reason === "Unavailable" ? orphan(slot) : fail(slot, error))))
+  const outOfRange = Effect.fnUntraced(
+    function* (slot: Slot) {
+      const { partition, topic } = slot
+      const offset = slot.fetched.fetchOffset
+      const first = yield* offsetAt(metadata, connections, slot, earliest, settings.patience)
+      const end = yield* offsetAt(metadata, connections, slot, latest, settings.patience)
+      if (offset >= first && offset <= end) return
+      const lost = offset < first ? `${first - offset} offsets before ${first} are gone` : `the log ends at ${end}`
+      fail(
+        slot,
+        new KafkaError({
+          reason: "OffsetOutOfRange",
+          message: `offset ${offset} of partition ${partition} of topic ${topic} is not in the log: ${lost} (${first} to ${end} are left)`,
+          topic,
+          partition
+        })
+      )
+    },
+    (effect, slot) =>
+      Effect.catch(effect, (error) =>
+        Effect.sync(() => (error.reason === "Unavailable" ? orphan(slot) : fail(slot, error)))
+      )
+  )
 
-  const absorb = Effect.fnUntraced(function*(slot: Slot, answer: FetchedPartition) {
+  const absorb = Effect.fnUntraced(function* (slot: Slot, answer: FetchedPartition) {
     const error = errorName(answer.errorCode)
     if (error === "NONE") {
       slot.missing = 0
@@ -106,12 +122,14 @@ export const make = Effect.fnUntraced(function*(options: {
   })
 
   const ask = (leader: Leader, asked: ReadonlyArray<Slot>): Effect.Effect<FetchResponse, ConnectionError> => {
-    const partitions = asked.map(({ fetched, leader, partition, topic }): FetchPartition & { readonly topic: string } => ({
-      topic,
-      partition,
-      leaderEpoch: leader!.epoch,
-      offset: fetched.fetchOffset
-    }))
+    const partitions = asked.map(
+      ({ fetched, leader, partition, topic }): FetchPartition & { readonly topic: string } => ({
+        topic,
+        partition,
+        leaderEpoch: leader!.epoch,
+        offset: fetched.fetchOffset
+      })
+    )
     return connections.request(leader.broker, fetch, {
       committed,
       maxWait,
@@ -121,8 +139,8 @@ export const make = Effect.fnUntraced(function*(options: {
     })
   }
 
-  const fetchFrom = Effect.fnUntraced(function*(nodeId: number, wakeUp: Queue.Queue<void>) {
-    for (let failures = 0;;) {
+  const fetchFrom = Effect.fnUntraced(function* (nodeId: number, wakeUp: Queue.Queue<void>) {
+    for (let failures = 0; ;) {
       const asked = wanted(nodeId)
       if (asked.length === 0) {
         yield* Queue.take(wakeUp)
@@ -131,7 +149,11 @@ export const make = Effect.fnUntraced(function*(options: {
       const answer = yield* Effect.result(ask(asked[0]!.leader!, asked))
       if (answer._tag === "Failure") {
         const error = answer.failure
-        for (const slot of asked) if (!slot.over) error.kind === "away" ? orphan(slot) : fail(slot, toKafkaError(error))
+        for (const slot of asked) {
+          if (slot.over) continue
+          if (error.kind === "away") orphan(slot)
+          else fail(slot, toKafkaError(error))
+        }
         yield* pause(failures++)
         continue
       }
@@ -162,8 +184,8 @@ export const make = Effect.fnUntraced(function*(options: {
     })
 
   /** One round of looking for leaders; true when somebody is still without. */
-  const findLeaders = Effect.fnUntraced(function*() {
-    const orphans = [...slots.all()].filter((slot) => slot.leader === undefined && slot.failure === undefined)
+  const findLeaders = Effect.fnUntraced(function* () {
+    const orphans = slots.all().filter((slot) => slot.leader === undefined && slot.failure === undefined)
     if (orphans.length === 0) return false
     const refreshed = yield* Effect.result(metadata.refresh([...new Set(orphans.map(({ topic }) => topic))]))
     if (refreshed._tag === "Failure") {
@@ -176,28 +198,34 @@ export const make = Effect.fnUntraced(function*(options: {
       if (slot.over) continue
       const leader = metadata.knownLeader(slot.topic, slot.partition)
       // The brokers may still name the one that has just refused: believed the second time.
-      const stale = leader !== undefined && leader.nodeId === slot.refusedBy?.nodeId && leader.epoch === slot.refusedBy.epoch
+      const stale =
+        leader !== undefined && leader.nodeId === slot.refusedBy?.nodeId && leader.epoch === slot.refusedBy.epoch
       slot.refusedBy = undefined
       if (stale) continue
       slot.leader = leader
       if (leader !== undefined) {
         yield* loopOf(leader.nodeId)
-      } else if (metadata.known(slot.topic)?.partitions[slot.partition] === undefined && ++slot.missing >= missingAfter) {
+      } else if (
+        metadata.known(slot.topic)?.partitions[slot.partition] === undefined &&
+        ++slot.missing >= missingAfter
+      ) {
         fail(slot, refused("UNKNOWN_TOPIC_OR_PARTITION", `partition ${slot.partition} of topic ${slot.topic}`, slot))
       }
     }
     return orphans.some((slot) => slot.leader === undefined && slot.failure === undefined && !slot.over)
   })
 
-  yield* fork(Effect.gen(function*() {
-    for (let rounds = 0;;) {
-      if (rounds === 0) yield* Queue.take(orphaned)
-      const still = yield* findLeaders()
-      rounds = still ? rounds + 1 : 0
-      if (still) yield* pause(rounds)
-      if (rounds === 20) yield* Effect.logWarning("Partitions without a leader are waited for")
-    }
-  }))
+  yield* fork(
+    Effect.gen(function* () {
+      for (let rounds = 0; ;) {
+        if (rounds === 0) yield* Queue.take(orphaned)
+        const still = yield* findLeaders()
+        rounds = still ? rounds + 1 : 0
+        if (still) yield* pause(rounds)
+        if (rounds === 20) yield* Effect.logWarning("Partitions without a leader are waited for")
+      }
+    })
+  )
 
   return {
     start: (slot) => {

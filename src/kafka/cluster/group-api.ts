@@ -67,7 +67,15 @@ export interface SyncGroupRequest {
   readonly assignments: ReadonlyArray<{ readonly memberId: string; readonly assignment: Buffer }>
 }
 
-type SyncArguments = [string, number, string, string | null, string, string, Array<{ memberId: string; assignment: Buffer }>]
+type SyncArguments = [
+  string,
+  number,
+  string,
+  string | null,
+  string,
+  string,
+  Array<{ memberId: string; assignment: Buffer }>
+]
 
 const sync = ({ assignments, instanceId, membership }: SyncGroupRequest): SyncArguments => [
   membership.group,
@@ -108,7 +116,10 @@ export interface LeaveGroupRequest {
   readonly memberId: string
 }
 
-const leave = ({ group, memberId }: LeaveGroupRequest): [string, Array<{ memberId: string; groupInstanceId: null }>] => [
+const leave = ({
+  group,
+  memberId
+}: LeaveGroupRequest): [string, Array<{ memberId: string; groupInstanceId: null }>] => [
   group,
   [{ memberId, groupInstanceId: null }]
 ]
@@ -128,7 +139,11 @@ export interface OffsetFetchResponse {
   readonly errorCode: number
   readonly topics: ReadonlyArray<{
     readonly name: string
-    readonly partitions: ReadonlyArray<{ readonly partitionIndex: number; readonly committedOffset: bigint; readonly errorCode: number }>
+    readonly partitions: ReadonlyArray<{
+      readonly partitionIndex: number
+      readonly committedOffset: bigint
+      readonly errorCode: number
+    }>
   }>
 }
 
@@ -138,10 +153,15 @@ export const offsetFetch: Api<OffsetFetchRequest, OffsetFetchResponse> = {
   name: "OffsetFetch",
   versions: [
     version(offsetFetchV7.api, ({ group, partitions }) => [
-      [{
-        groupId: group,
-        topics: groupByTopic(partitions).map(([name, partitions]) => ({ name, partitionIndexes: partitions.map(({ partition }) => partition) }))
-      }],
+      [
+        {
+          groupId: group,
+          topics: groupByTopic(partitions).map(([name, partitions]) => ({
+            name,
+            partitionIndexes: partitions.map(({ partition }) => partition)
+          }))
+        }
+      ],
       true
     ])
   ]
@@ -153,7 +173,10 @@ export interface OffsetCommitRequest {
 }
 
 export interface OffsetCommitResponse {
-  readonly topics: ReadonlyArray<{ readonly name: string; readonly partitions: ReadonlyArray<{ readonly partitionIndex: number; readonly errorCode: number }> }>
+  readonly topics: ReadonlyArray<{
+    readonly name: string
+    readonly partitions: ReadonlyArray<{ readonly partitionIndex: number; readonly errorCode: number }>
+  }>
 }
 
 export const offsetCommit: Api<OffsetCommitRequest, OffsetCommitResponse> = {

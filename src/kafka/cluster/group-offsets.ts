@@ -20,27 +20,37 @@ export const make = (
   coordinator: Coordinator,
   group: string
 ): Pick<Member, "commit" | "committed"> => {
-  const ask = <A>(request: Effect.Effect<A, ConnectionError>) => Effect.tapError(request, () => Effect.sync(coordinator.moved))
+  const ask = <A>(request: Effect.Effect<A, ConnectionError>) =>
+    Effect.tapError(request, () => Effect.sync(coordinator.moved))
 
-  const committed: Member["committed"] = Effect.fnUntraced(function*(partitions) {
+  const committed: Member["committed"] = Effect.fnUntraced(function* (partitions) {
     if (partitions.length === 0) return []
-    const once = Effect.fnUntraced(function*(): Effect.fn.Return<Attempt<ReadonlyArray<CommittedOffset> | "unstable">, ConnectionError | KafkaError> {
+    const once = Effect.fnUntraced(function* (): Effect.fn.Return<
+      Attempt<ReadonlyArray<CommittedOffset> | "unstable">,
+      ConnectionError | KafkaError
+    > {
       const broker = yield* coordinator.await(settings.patience)
       const answer = yield* ask(connections.request(broker, offsetFetch, { group, partitions }))
-      const found = answer.topics.flatMap(({ name, partitions }) => partitions.map((partition) => ({ ...partition, topic: name })))
-      const errors = [answer.errorCode, ...found.map(({ errorCode }) => errorCode)].map(errorName).filter((name) => name !== "NONE")
+      const found = answer.topics.flatMap(({ name, partitions }) =>
+        partitions.map((partition) => ({ ...partition, topic: name }))
+      )
+      const errors = [answer.errorCode, ...found.map(({ errorCode }) => errorCode)]
+        .map(errorName)
+        .filter((name) => name !== "NONE")
       const error = errors.find((name) => name !== "UNSTABLE_OFFSET_COMMIT") ?? errors[0]
       if (error === undefined) {
-        return done(found.flatMap(({ committedOffset, partitionIndex, topic }) =>
-          committedOffset < 0n ? [] : [{ topic, partition: partitionIndex, offset: Number(committedOffset) }]
-        ))
+        return done(
+          found.flatMap(({ committedOffset, partitionIndex, topic }) =>
+            committedOffset < 0n ? [] : [{ topic, partition: partitionIndex, offset: Number(committedOffset) }]
+          )
+        )
       }
       if (error === "UNSTABLE_OFFSET_COMMIT") return done("unstable")
       forget(coordinator, error)
       const why = refused(error, `committed offsets of group ${group}`)
       return isTransient(error) ? again(why) : yield* why
     })
-    for (let wait = 10;; wait = Math.min(wait * 2, 250)) {
+    for (let wait = 10; ; wait = Math.min(wait * 2, 250)) {
       const offsets = yield* retrying(settings.patience, once)
       if (offsets !== "unstable") return offsets
       // The transaction that would change them ends by itself: at the latest when its time-out is swept.
@@ -51,17 +61,29 @@ export const make = (
   const commit: Member["commit"] = (membership, offsets) =>
     offsets.length === 0
       ? Effect.void
-      : retrying(settings.patience, Effect.fnUntraced(function*(): Effect.fn.Return<Attempt<void>, ConnectionError | KafkaError> {
-        // A negative generation switches the broker's check off: never sent.
-        if (membership.generation < 0) return yield* new KafkaError({ reason: "StaleMember", message: `no generation of group ${group} to commit with` })
-        const broker = yield* coordinator.await(settings.patience)
-        const answer = yield* ask(connections.request(broker, offsetCommit, { membership, offsets }))
-        const error = answer.topics.flatMap(({ partitions }) => partitions.map(({ errorCode }) => errorName(errorCode))).find((name) => name !== "NONE")
-        if (error === undefined) return done(undefined)
-        forget(coordinator, error)
-        const why = refused(error, `commit of group ${group}, member ${membership.memberId}, generation ${membership.generation}`)
-        return isTransient(error) ? again(why) : yield* why
-      }))
+      : retrying(
+          settings.patience,
+          Effect.fnUntraced(function* (): Effect.fn.Return<Attempt<void>, ConnectionError | KafkaError> {
+            // A negative generation switches the broker's check off: never sent.
+            if (membership.generation < 0)
+              return yield* new KafkaError({
+                reason: "StaleMember",
+                message: `no generation of group ${group} to commit with`
+              })
+            const broker = yield* coordinator.await(settings.patience)
+            const answer = yield* ask(connections.request(broker, offsetCommit, { membership, offsets }))
+            const error = answer.topics
+              .flatMap(({ partitions }) => partitions.map(({ errorCode }) => errorName(errorCode)))
+              .find((name) => name !== "NONE")
+            if (error === undefined) return done(undefined)
+            forget(coordinator, error)
+            const why = refused(
+              error,
+              `commit of group ${group}, member ${membership.memberId}, generation ${membership.generation}`
+            )
+            return isTransient(error) ? again(why) : yield* why
+          })
+        )
 
   return { committed, commit }
 }

@@ -32,7 +32,7 @@ type Ended = "rejoin" | "lost" | "coordinator"
  * Heartbeats go on while the hook runs, so that its time is the rebalance's, not the session's. `joins` wait in the broker for
  * the other members; `others` are short requests. A broker that is away is waited for without limit.
  */
-export const make = Effect.fnUntraced(function*(
+export const make = Effect.fnUntraced(function* (
   settings: Settings,
   metadata: Metadata,
   connections: { readonly joins: Connections; readonly others: Connections },
@@ -59,29 +59,31 @@ export const make = Effect.fnUntraced(function*(
     return lost.length === 0 ? Effect.void : listener.lost(lost)
   })
 
-  const beat = Effect.fnUntraced(function*(as: Membership): Effect.fn.Return<string, ConnectionError | KafkaError> {
+  const beat = Effect.fnUntraced(function* (as: Membership): Effect.fn.Return<string, ConnectionError | KafkaError> {
     const answer = yield* connections.others.request(yield* coordinator.find, heartbeat, { membership: as, instanceId })
     return errorName(answer.errorCode)
   })
 
   /** Runs the hook, kept alive in the group meanwhile. What the heartbeats hear, the join will hear too. */
-  const hook = Effect.fnUntraced(function*(revoked: ReadonlyArray<TopicPartition>) {
+  const hook = Effect.fnUntraced(function* (revoked: ReadonlyArray<TopicPartition>) {
     const as = membership
     if (as === undefined) return yield* listener.beforeJoin(revoked)
     const alive = Effect.forever(Effect.delay(Effect.ignore(beat(as)), interval))
     yield* Effect.raceFirst(listener.beforeJoin(revoked), alive)
   })
 
-  const partitionCounts = Effect.fnUntraced(function*(names: ReadonlyArray<string>) {
+  const partitionCounts = Effect.fnUntraced(function* (names: ReadonlyArray<string>) {
     yield* Effect.ignore(metadata.refresh(names))
-    return new Map(names.flatMap((name) => {
-      const known = metadata.known(name)
-      return known === undefined ? [] : [[name, known.partitions.length] as const]
-    }))
+    return new Map(
+      names.flatMap((name) => {
+        const known = metadata.known(name)
+        return known === undefined ? [] : [[name, known.partitions.length] as const]
+      })
+    )
   })
 
   /** An answer that ends the round, or fails for good. */
-  const judge = Effect.fnUntraced(function*(error: string, what: string): Effect.fn.Return<Ended, KafkaError> {
+  const judge = Effect.fnUntraced(function* (error: string, what: string): Effect.fn.Return<Ended, KafkaError> {
     switch (error) {
       case "UNKNOWN_MEMBER_ID":
         memberId = ""
@@ -102,33 +104,39 @@ export const make = Effect.fnUntraced(function*(
     }
   })
 
-  const unreachable = Effect.fnUntraced(function*(error: ConnectionError | KafkaError): Effect.fn.Return<Ended, KafkaError> {
+  const unreachable = Effect.fnUntraced(function* (
+    error: ConnectionError | KafkaError
+  ): Effect.fn.Return<Ended, KafkaError> {
     coordinator.moved()
     if (error._tag === "KafkaError") return error.reason === "Unavailable" ? "coordinator" : yield* error
     return error.kind === "away" ? "coordinator" : yield* toKafkaError(error)
   })
 
-  const join = Effect.fnUntraced(function*(): Effect.fn.Return<JoinGroupResponse | Ended, KafkaError> {
+  const join = Effect.fnUntraced(function* (): Effect.fn.Return<JoinGroupResponse | Ended, KafkaError> {
     for (;;) {
-      const result = yield* Effect.result(Effect.flatMap(coordinator.find, (broker) =>
-        connections.joins.request(broker, joinGroup, {
-          group,
-          sessionTimeout,
-          rebalanceTimeout: sessionTimeout,
-          memberId,
-          instanceId,
-          subscription: Assignment.subscription(topics, owned, membership?.generation ?? -1)
-        })))
+      const result = yield* Effect.result(
+        Effect.flatMap(coordinator.find, (broker) =>
+          connections.joins.request(broker, joinGroup, {
+            group,
+            sessionTimeout,
+            rebalanceTimeout: sessionTimeout,
+            memberId,
+            instanceId,
+            subscription: Assignment.subscription(topics, owned, membership?.generation ?? -1)
+          })
+        )
+      )
       if (result._tag === "Failure") return yield* unreachable(result.failure)
       const answer = result.success
       const error = errorName(answer.errorCode)
       if (error === "NONE") return answer
-      if (error !== "MEMBER_ID_REQUIRED") return yield* judge(error, `join of group ${group} (session time-out ${sessionTimeout} ms)`)
+      if (error !== "MEMBER_ID_REQUIRED")
+        return yield* judge(error, `join of group ${group} (session time-out ${sessionTimeout} ms)`)
       memberId = answer.memberId
     }
   })
 
-  const assignments = Effect.fnUntraced(function*(joined: JoinGroupResponse) {
+  const assignments = Effect.fnUntraced(function* (joined: JoinGroupResponse) {
     handedOut = new Map()
     if (joined.leader !== joined.memberId) return []
     const members = Assignment.subscribers(joined.members)
@@ -137,16 +145,18 @@ export const make = Effect.fnUntraced(function*(
   })
 
   /** Joins and syncs; answers what has to be given up now, or why there is no assignment. */
-  const round = Effect.fnUntraced(function*(): Effect.fn.Return<ReadonlyArray<TopicPartition> | Ended, KafkaError> {
+  const round = Effect.fnUntraced(function* (): Effect.fn.Return<ReadonlyArray<TopicPartition> | Ended, KafkaError> {
     const joined = yield* join()
     if (typeof joined === "string") return joined
     memberId = joined.memberId
     const next: Membership = { group, memberId, generation: joined.generationId }
-    const result = yield* Effect.result(connections.joins.request(yield* coordinator.await(Infinity), syncGroup, {
-      membership: next,
-      instanceId,
-      assignments: yield* assignments(joined)
-    }))
+    const result = yield* Effect.result(
+      connections.joins.request(yield* coordinator.await(Infinity), syncGroup, {
+        membership: next,
+        instanceId,
+        assignments: yield* assignments(joined)
+      })
+    )
     if (result._tag === "Failure") return yield* unreachable(result.failure)
     const error = errorName(result.success.errorCode)
     if (error !== "NONE") return yield* judge(error, `sync of group ${group}`)
@@ -159,14 +169,14 @@ export const make = Effect.fnUntraced(function*(
     return revoked
   })
 
-  const grown = Effect.fnUntraced(function*() {
+  const grown = Effect.fnUntraced(function* () {
     if (handedOut.size === 0) return false
     const now = yield* partitionCounts([...handedOut.keys()])
     return [...now].some(([topic, count]) => count > (handedOut.get(topic) ?? 0))
   })
 
-  const live = Effect.fnUntraced(function*(as: Membership): Effect.fn.Return<Ended, KafkaError> {
-    for (let beats = 1;; beats++) {
+  const live = Effect.fnUntraced(function* (as: Membership): Effect.fn.Return<Ended, KafkaError> {
+    for (let beats = 1; ; beats++) {
       yield* Effect.sleep(interval)
       const result = yield* Effect.result(beat(as))
       if (result._tag === "Failure") {
@@ -183,7 +193,7 @@ export const make = Effect.fnUntraced(function*(
     }
   })
 
-  const life = Effect.gen(function*() {
+  const life = Effect.gen(function* () {
     yield* Effect.forEach(topics, (topic) => metadata.topic(topic, Infinity), { discard: true })
     let failures = 0
     let revoked: ReadonlyArray<TopicPartition> = []
@@ -202,7 +212,7 @@ export const make = Effect.fnUntraced(function*(
     }
   })
 
-  const awayFor = Effect.fnUntraced(function*(failures: number) {
+  const awayFor = Effect.fnUntraced(function* (failures: number) {
     if (failures % 10 === 9) yield* Effect.logWarning(`The coordinator of group ${group} is away and waited for`)
     yield* pause(failures)
   })
@@ -211,10 +221,9 @@ export const make = Effect.fnUntraced(function*(
   yield* Effect.addFinalizer(() => {
     // A static member keeps its place for the time of its session (KIP-345).
     if (memberId === "" || instanceId !== null) return Effect.void
-    return Effect.flatMap(coordinator.find, (broker) => connections.others.request(broker, leaveGroup, { group, memberId })).pipe(
-      Effect.timeoutOption(leaveLimit),
-      Effect.ignore
-    )
+    return Effect.flatMap(coordinator.find, (broker) =>
+      connections.others.request(broker, leaveGroup, { group, memberId })
+    ).pipe(Effect.timeoutOption(leaveLimit), Effect.ignore)
   })
   const fail = (cause: Cause.Cause<KafkaError>) =>
     Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.andThen(lose, Deferred.failCause(failed, cause))

@@ -11,7 +11,11 @@ export interface MetadataResponse {
     readonly name?: string | null | undefined
     /** Absent or zero before version 10. */
     readonly topicId?: string
-    readonly partitions: ReadonlyArray<{ readonly partitionIndex: number; readonly leaderId: number; readonly leaderEpoch: number }>
+    readonly partitions: ReadonlyArray<{
+      readonly partitionIndex: number
+      readonly leaderId: number
+      readonly leaderEpoch: number
+    }>
   }>
 }
 
@@ -25,7 +29,12 @@ export const metadata: Api<ReadonlyArray<string>, MetadataResponse> = {
 }
 
 export interface FindCoordinatorResponse {
-  readonly coordinators: ReadonlyArray<{ readonly nodeId: number; readonly host: string; readonly port: number; readonly errorCode: number }>
+  readonly coordinators: ReadonlyArray<{
+    readonly nodeId: number
+    readonly host: string
+    readonly port: number
+    readonly errorCode: number
+  }>
 }
 
 export interface CoordinatorKey {

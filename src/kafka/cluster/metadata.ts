@@ -46,7 +46,7 @@ const missingAfter = 7
 
 const noId = "00000000-0000-0000-0000-000000000000"
 
-export const make = Effect.fnUntraced(function*(
+export const make = Effect.fnUntraced(function* (
   settings: Settings,
   connections: Connections
 ): Effect.fn.Return<Metadata, KafkaError> {
@@ -61,10 +61,12 @@ export const make = Effect.fnUntraced(function*(
 
   const brokers = (): ReadonlyArray<Broker> => {
     const all = [...nodes.values(), ...bootstrap]
-    return all.filter((one, index) => all.findIndex(({ host, port }) => host === one.host && port === one.port) === index)
+    return all.filter(
+      (one, index) => all.findIndex(({ host, port }) => host === one.host && port === one.port) === index
+    )
   }
 
-  const askAny = Effect.fnUntraced(function*(names: ReadonlyArray<string>) {
+  const askAny = Effect.fnUntraced(function* (names: ReadonlyArray<string>) {
     const candidates = brokers()
     const failures: Array<ConnectionError> = []
     const start = first
@@ -80,12 +82,13 @@ export const make = Effect.fnUntraced(function*(
     return yield* new ConnectionError({
       kind: worst.kind,
       sent: true,
-      message: failures.length === 1 ? worst.message : `no broker of ${settings.brokers.join(",")} answers: ${worst.message}`,
+      message:
+        failures.length === 1 ? worst.message : `no broker of ${settings.brokers.join(",")} answers: ${worst.message}`,
       cause: worst.cause
     })
   })
 
-  const learn = Effect.fnUntraced(function*(names: ReadonlyArray<string>) {
+  const learn = Effect.fnUntraced(function* (names: ReadonlyArray<string>) {
     const answer = yield* askAny(names)
     clusterId = answer.clusterId ?? clusterId
     controllerId = answer.controllerId
@@ -96,7 +99,8 @@ export const make = Effect.fnUntraced(function*(
       const error = errorName(topic.errorCode)
       if (topic.errorCode === 0 || isTransient(error)) {
         const partitions: Array<{ leader: number; epoch: number }> = []
-        for (const { partitionIndex, leaderId, leaderEpoch } of topic.partitions) partitions[partitionIndex] = { leader: leaderId, epoch: leaderEpoch }
+        for (const { partitionIndex, leaderId, leaderEpoch } of topic.partitions)
+          partitions[partitionIndex] = { leader: leaderId, epoch: leaderEpoch }
         const id = topic.topicId === undefined || topic.topicId === noId ? name : topic.topicId
         if (partitions.length > 0) topics.set(name, { name, id, partitions })
       } else if (error === "UNKNOWN_TOPIC_OR_PARTITION" || error === "INVALID_TOPIC_EXCEPTION") {
@@ -112,9 +116,11 @@ export const make = Effect.fnUntraced(function*(
       const seen = turns
       // Many find out about a leader's death at once: one asks for all who were waiting.
       const alreadyDone = () => turns > seen + 1 && names.every((name) => topics.has(name))
-      return turn.withPermits(1)(Effect.suspend(() =>
-        alreadyDone() ? Effect.void : learn(names).pipe(Effect.ensuring(Effect.sync(() => turns++)))
-      ))
+      return turn.withPermits(1)(
+        Effect.suspend(() =>
+          alreadyDone() ? Effect.void : learn(names).pipe(Effect.ensuring(Effect.sync(() => turns++)))
+        )
+      )
     })
 
   const knownLeader: Metadata["knownLeader"] = (topic, partition) => {
@@ -124,36 +130,53 @@ export const make = Effect.fnUntraced(function*(
   }
 
   const missing = (topic: string, partition?: number) =>
-    refused("UNKNOWN_TOPIC_OR_PARTITION", partition === undefined ? `topic ${topic}` : `partition ${partition} of topic ${topic}`, {
-      topic,
-      ...(partition === undefined ? {} : { partition })
-    })
+    refused(
+      "UNKNOWN_TOPIC_OR_PARTITION",
+      partition === undefined ? `topic ${topic}` : `partition ${partition} of topic ${topic}`,
+      {
+        topic,
+        ...(partition === undefined ? {} : { partition })
+      }
+    )
 
   const topic: Metadata["topic"] = (name, patience = settings.patience) => {
     const known = topics.get(name)
     if (known !== undefined) return Effect.succeed(known)
     let unknownTimes = 0
-    return retrying(patience, Effect.fnUntraced(function*(): Effect.fn.Return<Attempt<TopicMetadata>, ConnectionError | KafkaError> {
-      yield* refresh([name])
-      const found = topics.get(name)
-      if (found !== undefined) return done(found)
-      if (unknownTimes++ >= missingAfter) return yield* missing(name)
-      return again(missing(name))
-    }))
+    return retrying(
+      patience,
+      Effect.fnUntraced(function* (): Effect.fn.Return<Attempt<TopicMetadata>, ConnectionError | KafkaError> {
+        yield* refresh([name])
+        const found = topics.get(name)
+        if (found !== undefined) return done(found)
+        if (unknownTimes++ >= missingAfter) return yield* missing(name)
+        return again(missing(name))
+      })
+    )
   }
 
-  const leader: Metadata["leader"] = Effect.fnUntraced(function*(name, partition, patience = settings.patience) {
+  const leader: Metadata["leader"] = Effect.fnUntraced(function* (name, partition, patience = settings.patience) {
     const known = knownLeader(name, partition)
     if (known !== undefined) return known
     const { partitions } = yield* topic(name, patience)
     if (partitions[partition] === undefined) return yield* missing(name, partition)
-    return yield* retrying(patience, Effect.fnUntraced(function*(n: number): Effect.fn.Return<Attempt<Leader>, ConnectionError | KafkaError> {
-      if (n > 0) yield* refresh([name])
-      const found = knownLeader(name, partition)
-      return found !== undefined ? done(found) : again(
-        new KafkaError({ reason: "Unavailable", message: `partition ${partition} of topic ${name} has no leader`, topic: name, partition })
-      )
-    }))
+    return yield* retrying(
+      patience,
+      Effect.fnUntraced(function* (n: number): Effect.fn.Return<Attempt<Leader>, ConnectionError | KafkaError> {
+        if (n > 0) yield* refresh([name])
+        const found = knownLeader(name, partition)
+        return found !== undefined
+          ? done(found)
+          : again(
+              new KafkaError({
+                reason: "Unavailable",
+                message: `partition ${partition} of topic ${name} has no leader`,
+                topic: name,
+                partition
+              })
+            )
+      })
+    )
   })
 
   yield* retrying(settings.patience, () => Effect.as(refresh([]), done(undefined)))

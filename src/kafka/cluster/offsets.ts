@@ -19,14 +19,22 @@ export const offsetAt = (
   time: number,
   patience: number
 ): Effect.Effect<number, KafkaError> =>
-  retrying(patience, Effect.fnUntraced(function*(n: number): Effect.fn.Return<Attempt<number>, ConnectionError | KafkaError> {
-    if (n > 0) yield* metadata.refresh([topic])
-    const leader = yield* metadata.leader(topic, partition, patience)
-    const answer = yield* connections.request(leader.broker, listOffsets, { topic, partition, leaderEpoch: leader.epoch, time })
-    const found = answer.topics[0]?.partitions[0]
-    const error = errorName(found?.errorCode ?? -1)
-    if (found !== undefined && error === "NONE") return done(Number(found.offset))
-    const why = refused(error, `offset of partition ${partition} of topic ${topic}`, { topic, partition })
-    // A partition that was found in the metadata may be new to the broker asked.
-    return isTransient(error) || (why.reason === "TopicMissing" && n < 5) ? again(why) : yield* why
-  }))
+  retrying(
+    patience,
+    Effect.fnUntraced(function* (n: number): Effect.fn.Return<Attempt<number>, ConnectionError | KafkaError> {
+      if (n > 0) yield* metadata.refresh([topic])
+      const leader = yield* metadata.leader(topic, partition, patience)
+      const answer = yield* connections.request(leader.broker, listOffsets, {
+        topic,
+        partition,
+        leaderEpoch: leader.epoch,
+        time
+      })
+      const found = answer.topics[0]?.partitions[0]
+      const error = errorName(found?.errorCode ?? -1)
+      if (found !== undefined && error === "NONE") return done(Number(found.offset))
+      const why = refused(error, `offset of partition ${partition} of topic ${topic}`, { topic, partition })
+      // A partition that was found in the metadata may be new to the broker asked.
+      return isTransient(error) || (why.reason === "TopicMissing" && n < 5) ? again(why) : yield* why
+    })
+  )

@@ -78,7 +78,10 @@ const readProduce = (_correlation: number, _key: number, version: number, reader
 }
 
 const produceVersion = (number: number) =>
-  version(createAPI<[ProduceRequest], ProduceResponse>(0, number, writeProduce, readProduce, false, false), (request: ProduceRequest) => [request])
+  version(
+    createAPI<[ProduceRequest], ProduceResponse>(0, number, writeProduce, readProduce, false, false),
+    (request: ProduceRequest) => [request]
+  )
 
 /** Produce with batches that are encoded already. */
 export const produce: Api<ProduceRequest, ProduceResponse> = {
@@ -99,7 +102,12 @@ export interface InitProducerIdResponse {
   readonly producerEpoch: number
 }
 
-const fresh = ({ timeout, transactionalId }: InitProducerIdRequest): [string | null, number, bigint, number] => [transactionalId, timeout, -1n, -1]
+const fresh = ({ timeout, transactionalId }: InitProducerIdRequest): [string | null, number, bigint, number] => [
+  transactionalId,
+  timeout,
+  -1n,
+  -1
+]
 
 export const initProducerId: Api<InitProducerIdRequest, InitProducerIdResponse> = {
   key: 22,

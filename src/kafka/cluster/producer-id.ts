@@ -14,14 +14,19 @@ export const fresh = (
   connections: Connections,
   patience: number
 ): Effect.Effect<NonNullable<Lane["identity"]>, KafkaError> =>
-  retrying(patience, Effect.fnUntraced(function*(n: number): Effect.fn.Return<
-    Attempt<NonNullable<Lane["identity"]>>,
-    ConnectionError | KafkaError
-  > {
-    const brokers = metadata.brokers()
-    const answer = yield* connections.request(brokers[n % brokers.length]!, initProducerId, { transactionalId: null, timeout: 60_000 })
-    const error = errorName(answer.errorCode)
-    if (error === "NONE") return done({ producerId: answer.producerId, producerEpoch: answer.producerEpoch })
-    const why = refused(error, "a producer id")
-    return isTransient(error) ? again(why) : yield* why
-  }))
+  retrying(
+    patience,
+    Effect.fnUntraced(function* (
+      n: number
+    ): Effect.fn.Return<Attempt<NonNullable<Lane["identity"]>>, ConnectionError | KafkaError> {
+      const brokers = metadata.brokers()
+      const answer = yield* connections.request(brokers[n % brokers.length]!, initProducerId, {
+        transactionalId: null,
+        timeout: 60_000
+      })
+      const error = errorName(answer.errorCode)
+      if (error === "NONE") return done({ producerId: answer.producerId, producerEpoch: answer.producerEpoch })
+      const why = refused(error, "a producer id")
+      return isTransient(error) ? again(why) : yield* why
+    })
+  )

@@ -48,7 +48,7 @@ const writtenMessage = "the record is written, but the broker no longer knows at
 /**
  * One fiber owns the lanes: it is woken by every send and every answer, and sends what is ready. `connections` are this producer's own.
  */
-export const make = Effect.fnUntraced(function*(
+export const make = Effect.fnUntraced(function* (
   settings: Settings,
   metadata: Metadata,
   connections: Connections
@@ -82,7 +82,12 @@ export const make = Effect.fnUntraced(function*(
   }
   const at = ({ partition, topic }: Lane.Lane) => `partition ${partition} of topic ${topic}`
   const unavailable = (lane: Lane.Lane, message: string) =>
-    new KafkaError({ reason: "Unavailable", message: `${at(lane)}: ${message}`, topic: lane.topic, partition: lane.partition })
+    new KafkaError({
+      reason: "Unavailable",
+      message: `${at(lane)}: ${message}`,
+      topic: lane.topic,
+      partition: lane.partition
+    })
 
   const release = Effect.suspend(() => {
     const bytes = freed
@@ -100,7 +105,12 @@ export const make = Effect.fnUntraced(function*(
   }
   const fork = (effect: Effect.Effect<void>) =>
     effect.pipe(
-      Effect.catchCause((cause) => Effect.andThen(Effect.sync(() => end(cause)), release)),
+      Effect.catchCause((cause) =>
+        Effect.andThen(
+          Effect.sync(() => end(cause)),
+          release
+        )
+      ),
       Effect.forkIn(scope),
       Effect.asVoid
     )
@@ -109,7 +119,7 @@ export const make = Effect.fnUntraced(function*(
   const renew = (lane: Lane.Lane) => {
     lane.identity = undefined
   }
-  const adopt = Effect.fnUntraced(function*(lane: Lane.Lane) {
+  const adopt = Effect.fnUntraced(function* (lane: Lane.Lane) {
     const identity = yield* Effect.result(ProducerId.fresh(metadata, connections, settings.deliveryTimeout))
     if (identity._tag === "Failure") failLane(lane, identity.failure)
     else for (const batch of Lane.adopt(lane, identity.success)) failBatch(batch, unavailable(lane, lostMessage))
@@ -124,7 +134,11 @@ export const make = Effect.fnUntraced(function*(
     } else if (error === "DUPLICATE_SEQUENCE_NUMBER") {
       Lane.acknowledged(lane, batch)
       failBatch(batch, unavailable(lane, writtenMessage))
-    } else if (error === "OUT_OF_ORDER_SEQUENCE_NUMBER" || error === "UNKNOWN_PRODUCER_ID" || error === "INVALID_PRODUCER_EPOCH") {
+    } else if (
+      error === "OUT_OF_ORDER_SEQUENCE_NUMBER" ||
+      error === "UNKNOWN_PRODUCER_ID" ||
+      error === "INVALID_PRODUCER_EPOCH"
+    ) {
       const why = Lane.outOfOrder(lane, batch)
       if (why === "lost") failBatch(batch, unavailable(lane, lostMessage))
       if (why === "written") failBatch(batch, unavailable(lane, writtenMessage))
@@ -144,12 +158,18 @@ export const make = Effect.fnUntraced(function*(
     }
   }
 
-  const post = Effect.fnUntraced(function*({ batches, broker, nodeId }: Request) {
-    const result = yield* Effect.result(connections.request(broker, produce, {
-      transactionalId: null,
-      timeout: Math.max(1_000, settings.requestTimeout * 0.8),
-      partitions: batches.map(({ batch, lane }) => ({ topic: lane.topic, partition: lane.partition, batch: batch.encoded! }))
-    }))
+  const post = Effect.fnUntraced(function* ({ batches, broker, nodeId }: Request) {
+    const result = yield* Effect.result(
+      connections.request(broker, produce, {
+        transactionalId: null,
+        timeout: Math.max(1_000, settings.requestTimeout * 0.8),
+        partitions: batches.map(({ batch, lane }) => ({
+          topic: lane.topic,
+          partition: lane.partition,
+          batch: batch.encoded!
+        }))
+      })
+    )
     inFlight.set(nodeId, inFlight.get(nodeId)! - 1)
     if (result._tag === "Success") {
       const answers = new Map(result.success.map((answer) => [partitionId(answer.topic, answer.partition), answer]))
@@ -167,8 +187,9 @@ export const make = Effect.fnUntraced(function*(
   })
 
   /** Looks for the leaders of the lanes that have none or doubt theirs, once, after a pause. */
-  const findLeaders = Effect.fnUntraced(function*(orphans: ReadonlyArray<Lane.Lane>) {
-    if (orphans.some((lane) => lane.leaderDoubted || lane.missing > 0)) yield* pause(Math.min(...orphans.map(({ missing }) => missing)) + 1)
+  const findLeaders = Effect.fnUntraced(function* (orphans: ReadonlyArray<Lane.Lane>) {
+    if (orphans.some((lane) => lane.leaderDoubted || lane.missing > 0))
+      yield* pause(Math.min(...orphans.map(({ missing }) => missing)) + 1)
     const refreshed = yield* Effect.result(metadata.refresh([...new Set(orphans.map(({ topic }) => topic))]))
     finding = false
     if (refreshed._tag === "Failure") {
@@ -196,7 +217,8 @@ export const make = Effect.fnUntraced(function*(
   const expire = (now: number) => {
     for (const lane of lanes.values()) {
       const { doubtful, expired } = Lane.expire(lane, now - settings.deliveryTimeout)
-      for (const batch of expired) failBatch(batch, unavailable(lane, `not delivered within ${settings.deliveryTimeout} ms`))
+      for (const batch of expired)
+        failBatch(batch, unavailable(lane, `not delivered within ${settings.deliveryTimeout} ms`))
       if (doubtful) renew(lane)
     }
   }
@@ -209,7 +231,12 @@ export const make = Effect.fnUntraced(function*(
       if (leader === undefined || (inFlight.get(leader.nodeId) ?? 0) >= maxInFlight) continue
       const head = Lane.ready(lane, now, settings.linger, batchBytes)
       if (head === undefined) continue
-      const request = requests.get(leader.nodeId) ?? { nodeId: leader.nodeId, broker: leader.broker, batches: [], bytes: 0 }
+      const request = requests.get(leader.nodeId) ?? {
+        nodeId: leader.nodeId,
+        broker: leader.broker,
+        batches: [],
+        bytes: 0
+      }
       if (request.bytes > 0 && request.bytes + head.bytes > requestBytes) continue
       request.bytes += head.bytes
       request.batches.push({ lane, batch: Lane.depart(lane) })
@@ -219,14 +246,18 @@ export const make = Effect.fnUntraced(function*(
   }
 
   const seal = ({ batch, lane }: Sent) => {
-    batch.encoded ??= encodeBatch(batch.entries.map(({ record }) => record), batch.bytes, {
-      compression: settings.compression,
-      transactional: false
-    })
+    batch.encoded ??= encodeBatch(
+      batch.entries.map(({ record }) => record),
+      batch.bytes,
+      {
+        compression: settings.compression,
+        transactional: false
+      }
+    )
     sign(batch.encoded, { ...lane.identity!, baseSequence: batch.sequence })
   }
 
-  const dispatch = Effect.gen(function*() {
+  const dispatch = Effect.gen(function* () {
     const now = clock.currentTimeMillisUnsafe()
     expire(now)
     for (let requests = gather(now); requests.length > 0; requests = gather(now)) {
@@ -237,7 +268,9 @@ export const make = Effect.fnUntraced(function*(
       }
     }
     const waiting = [...lanes.values()].filter(({ queue }) => queue.length > 0)
-    const orphans = waiting.filter((lane) => lane.leaderDoubted || metadata.knownLeader(lane.topic, lane.partition) === undefined)
+    const orphans = waiting.filter(
+      (lane) => lane.leaderDoubted || metadata.knownLeader(lane.topic, lane.partition) === undefined
+    )
     if (orphans.length > 0 && !finding) {
       finding = true
       yield* fork(findLeaders(orphans))
@@ -251,7 +284,7 @@ export const make = Effect.fnUntraced(function*(
     return waiting.length === 0 ? Infinity : Math.max(settings.linger, 1_000)
   })
 
-  const nextLinger = Effect.fnUntraced(function*(limit: number) {
+  const nextLinger = Effect.fnUntraced(function* (limit: number) {
     const lingering = settings.linger > 0 && [...lanes.values()].some(({ queue }) => queue[0]?.attempts === 0)
     const wait = lingering ? settings.linger : limit
     if (wait === Infinity) yield* Queue.take(work)
@@ -260,7 +293,10 @@ export const make = Effect.fnUntraced(function*(
 
   yield* fork(Effect.forever(Effect.flatMap(dispatch, nextLinger)))
   yield* Effect.addFinalizer(() =>
-    Effect.andThen(Effect.sync(() => end(Cause.fail(new KafkaError({ reason: "Closed", message: "the producer was closed" })))), release)
+    Effect.andThen(
+      Effect.sync(() => end(Cause.fail(new KafkaError({ reason: "Closed", message: "the producer was closed" })))),
+      release
+    )
   )
 
   const enqueue = (records: ReadonlyArray<ProducerRecord>, delivery: Lane.Delivery) => {
@@ -279,36 +315,45 @@ export const make = Effect.fnUntraced(function*(
 
   const tooLarge = (records: ReadonlyArray<ProducerRecord>): KafkaError | undefined => {
     const large = records.find((record) => sizeBound(record) > settings.bufferBytes)
-    return large && new KafkaError({
-      reason: "RecordTooLarge",
-      message: `a record of ${sizeBound(large)} bytes for topic ${large.topic} does not fit into the producer's buffer (bufferBytes ${settings.bufferBytes})`,
-      topic: large.topic,
-      partition: large.partition
-    })
+    return (
+      large &&
+      new KafkaError({
+        reason: "RecordTooLarge",
+        message: `a record of ${sizeBound(large)} bytes for topic ${large.topic} does not fit into the producer's buffer (bufferBytes ${settings.bufferBytes})`,
+        topic: large.topic,
+        partition: large.partition
+      })
+    )
   }
 
-  const send: Producer["send"] = Effect.fnUntraced(function*(records: ReadonlyArray<ProducerRecord>) {
+  const send: Producer["send"] = Effect.fnUntraced(function* (records: ReadonlyArray<ProducerRecord>) {
     if (over !== undefined) return yield* Effect.failCause(over)
     if (records.length === 0) return []
     const large = tooLarge(records)
     if (large !== undefined) return yield* large
-    const bytes = Math.min(records.reduce((sum, record) => sum + sizeBound(record), 0), settings.bufferBytes)
-    return yield* Effect.uninterruptibleMask(Effect.fnUntraced(function*(restore) {
-      yield* restore(room.take(bytes))
-      if (over !== undefined) {
-        yield* room.release(bytes)
-        return yield* Effect.failCause(over)
-      }
-      const answer = Deferred.makeUnsafe<ReadonlyArray<number>, KafkaError>()
-      enqueue(records, {
-        remaining: records.length,
-        offsets: new Array<number>(records.length),
-        bytes,
-        failure: undefined,
-        finished: ({ failure, offsets }) => Deferred.doneUnsafe(answer, failure === undefined ? Exit.succeed(offsets) : Exit.fail(failure))
+    const bytes = Math.min(
+      records.reduce((sum, record) => sum + sizeBound(record), 0),
+      settings.bufferBytes
+    )
+    return yield* Effect.uninterruptibleMask(
+      Effect.fnUntraced(function* (restore) {
+        yield* restore(room.take(bytes))
+        if (over !== undefined) {
+          yield* room.release(bytes)
+          return yield* Effect.failCause(over)
+        }
+        const answer = Deferred.makeUnsafe<ReadonlyArray<number>, KafkaError>()
+        enqueue(records, {
+          remaining: records.length,
+          offsets: records.map(() => -1),
+          bytes,
+          failure: undefined,
+          finished: ({ failure, offsets }) =>
+            Deferred.doneUnsafe(answer, failure === undefined ? Exit.succeed(offsets) : Exit.fail(failure))
+        })
+        return yield* restore(Deferred.await(answer))
       })
-      return yield* restore(Deferred.await(answer))
-    }))
+    )
   })
 
   return { send }

@@ -1,5 +1,5 @@
 import { Effect, Option } from "effect"
-import { KafkaError } from "../errors.ts"
+import type { KafkaError } from "../errors.ts"
 import { partitionId } from "../records.ts"
 import type { KafkaRecord, RecordPosition } from "../records.ts"
 import { again, done, retrying } from "./backoff.ts"
@@ -15,38 +15,44 @@ import type { Settings } from "./settings.ts"
 const enough = 64 * 1024
 
 /** The committed record at exactly this offset, by one fetch that does not wait. */
-export const make = (settings: Settings, metadata: Metadata, connections: Connections) =>
-(position: RecordPosition): Effect.Effect<Option.Option<KafkaRecord>, KafkaError> => {
-  const { offset, partition, topic } = position
-  return retrying(settings.patience, Effect.fnUntraced(function*(n: number): Effect.fn.Return<Attempt<Option.Option<KafkaRecord>>, ConnectionError | KafkaError> {
-    if (n > 0) yield* metadata.refresh([topic])
-    const leader = yield* metadata.leader(topic, partition)
-    const answer = yield* connections.request(leader.broker, fetch, {
-      committed: true,
-      maxWait: 0,
-      maxBytes: enough,
-      partitionMaxBytes: enough,
-      topics: new Map([[topic, [{ partition, offset, leaderEpoch: leader.epoch }]]])
-    })
-    const found = answer.partitions[0]
-    const error = errorName(found?.errorCode ?? answer.errorCode)
-    if (error === "OFFSET_OUT_OF_RANGE") return done(Option.none())
-    if (found === undefined || error !== "NONE") {
-      const why = refused(error, `record ${offset} of ${partitionId(topic, partition)}`, position)
-      return isTransient(error) || (why.reason === "TopicMissing" && n < 5) ? again(why) : yield* why
-    }
-    const fetched = Fetched.make(position, offset)
-    const records: Array<KafkaRecord> = []
-    try {
-      Fetched.append(fetched, found, true)
-      Fetched.take(fetched, true, 1, records)
-    } catch (error) {
-      return yield* Fetched.corruption(position, error)
-    }
-    const record = records[0]
-    return done(record?.offset === offset ? Option.some(copied(record)) : Option.none())
-  }))
-}
+export const make =
+  (settings: Settings, metadata: Metadata, connections: Connections) =>
+  (position: RecordPosition): Effect.Effect<Option.Option<KafkaRecord>, KafkaError> => {
+    const { offset, partition, topic } = position
+    return retrying(
+      settings.patience,
+      Effect.fnUntraced(function* (
+        n: number
+      ): Effect.fn.Return<Attempt<Option.Option<KafkaRecord>>, ConnectionError | KafkaError> {
+        if (n > 0) yield* metadata.refresh([topic])
+        const leader = yield* metadata.leader(topic, partition)
+        const answer = yield* connections.request(leader.broker, fetch, {
+          committed: true,
+          maxWait: 0,
+          maxBytes: enough,
+          partitionMaxBytes: enough,
+          topics: new Map([[topic, [{ partition, offset, leaderEpoch: leader.epoch }]]])
+        })
+        const found = answer.partitions[0]
+        const error = errorName(found?.errorCode ?? answer.errorCode)
+        if (error === "OFFSET_OUT_OF_RANGE") return done(Option.none())
+        if (found === undefined || error !== "NONE") {
+          const why = refused(error, `record ${offset} of ${partitionId(topic, partition)}`, position)
+          return isTransient(error) || (why.reason === "TopicMissing" && n < 5) ? again(why) : yield* why
+        }
+        const fetched = Fetched.make(position, offset)
+        const records: Array<KafkaRecord> = []
+        try {
+          Fetched.append(fetched, found, true)
+          Fetched.take(fetched, true, 1, records)
+        } catch (error) {
+          return yield* Fetched.corruption(position, error)
+        }
+        const record = records[0]
+        return done(record?.offset === offset ? Option.some(copied(record)) : Option.none())
+      })
+    )
+  }
 
 /** One record, not the neighbours whose bytes it came with. */
 const copied = (record: KafkaRecord): KafkaRecord => ({

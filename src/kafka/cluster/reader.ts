@@ -14,7 +14,7 @@ import { make as makeSlots } from "./slots.ts"
 import type { Slot } from "./slots.ts"
 
 /** `connections` are this reader's own: a fetch keeps its connection busy for as long as the broker has nothing. */
-export const make = Effect.fnUntraced(function*(
+export const make = Effect.fnUntraced(function* (
   settings: Settings,
   metadata: Metadata,
   connections: Connections,
@@ -63,7 +63,7 @@ export const make = Effect.fnUntraced(function*(
   const collect = (): ReadonlyArray<Batch> => {
     const batches: Array<Batch> = []
     let budget = maxBytes
-    for (const slot of [...slots.all()]) {
+    for (const slot of slots.all()) {
       if (budget <= 0) break
       if (slot.paused || slot.fetched.chunks.length === 0) continue
       const queued = slot.fetched.queuedBytes
@@ -79,11 +79,12 @@ export const make = Effect.fnUntraced(function*(
   }
 
   const failure = (): KafkaError | undefined => {
-    for (const slot of slots.all()) if (slot.failure !== undefined && !slot.paused && slot.fetched.chunks.length === 0) return slot.failure
+    for (const slot of slots.all())
+      if (slot.failure !== undefined && !slot.paused && slot.fetched.chunks.length === 0) return slot.failure
     return undefined
   }
 
-  const poll: Reader["poll"] = Effect.gen(function*() {
+  const poll: Reader["poll"] = Effect.gen(function* () {
     for (;;) {
       if (over !== undefined) return yield* Effect.failCause(over)
       const batches = collect()

@@ -24,7 +24,8 @@ export interface Slot extends TopicPartition {
 }
 
 export interface Slots {
-  all(): Iterable<Slot>
+  /** As they are now; changes do not show in it. */
+  all(): ReadonlyArray<Slot>
   get(id: string): Slot | undefined
   open(at: TopicPartition, offset: number): Slot
   close(id: string): void
@@ -40,7 +41,7 @@ export const make = (metadata: Metadata): Slots => {
     slots.delete(id)
   }
   return {
-    all: () => slots.values(),
+    all: () => [...slots.values()],
     get: (id) => slots.get(id),
     open: (at, offset) => {
       const { partition, topic } = at

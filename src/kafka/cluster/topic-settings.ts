@@ -17,7 +17,9 @@ export const configsOf = (topic: TopicSpec, replicas: number): Readonly<Record<s
   "cleanup.policy": topic.cleanup,
   "max.message.bytes": String(topic.maxMessageBytes ?? defaultMaxMessageBytes),
   ...(deletes(topic) ? { "retention.ms": String(topic.retention ?? -1), "retention.bytes": "-1" } : {}),
-  ...(compacts(topic) ? { "delete.retention.ms": String(tombstones), "max.compaction.lag.ms": String(compactionLag) } : {}),
+  ...(compacts(topic)
+    ? { "delete.retention.ms": String(tombstones), "max.compaction.lag.ms": String(compactionLag) }
+    : {}),
   // What one broker alone has acknowledged can be lost with it.
   ...(replicas >= 3 ? { "min.insync.replicas": "2" } : {})
 })
@@ -56,5 +58,7 @@ export const differences = (topic: TopicSpec, actual: TopicDescription | undefin
     ["retention.ms", deletes(topic) ? duration(topic.retention) : "", deletes(topic) ? duration(actual.retention) : ""],
     ["max.message.bytes", String(topic.maxMessageBytes ?? defaultMaxMessageBytes), String(actual.maxMessageBytes)]
   ]
-  return compared.filter(([, expected, actual]) => expected !== actual).map(([setting, expected, actual]) => ({ topic: topic.name, setting, expected, actual }))
+  return compared
+    .filter(([, expected, actual]) => expected !== actual)
+    .map(([setting, expected, actual]) => ({ topic: topic.name, setting, expected, actual }))
 }

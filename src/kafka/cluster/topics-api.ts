@@ -24,7 +24,11 @@ export interface CreateTopicsRequest {
 }
 
 export interface CreateTopicsResponse {
-  readonly topics: ReadonlyArray<{ readonly name: string; readonly errorCode: number; readonly errorMessage?: string | null | undefined }>
+  readonly topics: ReadonlyArray<{
+    readonly name: string
+    readonly errorCode: number
+    readonly errorMessage?: string | null | undefined
+  }>
 }
 
 interface CreatedTopic {
@@ -50,7 +54,11 @@ const create = ({ timeout, topics }: CreateTopicsRequest): [Array<CreatedTopic>,
 export const createTopics: Api<CreateTopicsRequest, CreateTopicsResponse> = {
   key: 19,
   name: "CreateTopics",
-  versions: [version(createTopicsV7.api, create), version(createTopicsV6.api, create), version(createTopicsV5.api, create)]
+  versions: [
+    version(createTopicsV7.api, create),
+    version(createTopicsV6.api, create),
+    version(createTopicsV5.api, create)
+  ]
 }
 
 export interface DescribeConfigsRequest {
@@ -68,7 +76,10 @@ export interface DescribeConfigsResponse {
 
 const topicResource = 2
 
-const describe = ({ settings, topics }: DescribeConfigsRequest): [
+const describe = ({
+  settings,
+  topics
+}: DescribeConfigsRequest): [
   Array<{ resourceType: typeof topicResource; resourceName: string; configurationKeys: Array<string> }>,
   boolean,
   boolean

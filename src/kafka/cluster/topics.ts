@@ -22,65 +22,88 @@ export const make = (settings: Settings, metadata: Metadata, connections: Connec
     retrying(patience, () => Effect.as(metadata.refresh(names), done(undefined)))
 
   const create = (missing: ReadonlyArray<TopicSpec>) =>
-    retrying(patience, Effect.fnUntraced(function*(n: number): Effect.fn.Return<Attempt<void>, ConnectionError | KafkaError> {
-      if (n > 0) yield* metadata.refresh([])
-      const brokers = metadata.brokers()
-      const controller = metadata.controller() ?? brokers[n % brokers.length]!
-      const copies = Math.min(replicas, brokers.length)
-      const answer = yield* connections.request(controller, createTopics, {
-        timeout: settings.requestTimeout * 0.8,
-        topics: missing.map((topic) => ({ name: topic.name, partitions: topic.partitions, replicas: copies, configs: configsOf(topic, copies) }))
+    retrying(
+      patience,
+      Effect.fnUntraced(function* (n: number): Effect.fn.Return<Attempt<void>, ConnectionError | KafkaError> {
+        if (n > 0) yield* metadata.refresh([])
+        const brokers = metadata.brokers()
+        const controller = metadata.controller() ?? brokers[n % brokers.length]!
+        const copies = Math.min(replicas, brokers.length)
+        const answer = yield* connections.request(controller, createTopics, {
+          timeout: settings.requestTimeout * 0.8,
+          topics: missing.map((topic) => ({
+            name: topic.name,
+            partitions: topic.partitions,
+            replicas: copies,
+            configs: configsOf(topic, copies)
+          }))
+        })
+        let retry: KafkaError | undefined
+        for (const { errorCode, errorMessage, name } of answer.topics) {
+          const error = errorName(errorCode)
+          // Another process was quicker: what it made is looked at like any other.
+          if (error === "NONE" || error === "TOPIC_ALREADY_EXISTS") continue
+          const why = refused(
+            error,
+            `creation of topic ${name} with ${copies} replicas${errorMessage ? ` (${errorMessage})` : ""}`,
+            { topic: name }
+          )
+          if (!isTransient(error)) return yield* why
+          retry = why
+        }
+        return retry === undefined ? done(undefined) : again(retry)
       })
-      let retry: KafkaError | undefined
-      for (const { errorCode, errorMessage, name } of answer.topics) {
-        const error = errorName(errorCode)
-        // Another process was quicker: what it made is looked at like any other.
-        if (error === "NONE" || error === "TOPIC_ALREADY_EXISTS") continue
-        const why = refused(error, `creation of topic ${name} with ${copies} replicas${errorMessage ? ` (${errorMessage})` : ""}`, { topic: name })
-        if (!isTransient(error)) return yield* why
-        retry = why
-      }
-      return retry === undefined ? done(undefined) : again(retry)
-    }))
+    )
 
   /** A topic can be used once its partitions have leaders. */
-  const usable = Effect.fnUntraced(function*({ name }: TopicSpec) {
+  const usable = Effect.fnUntraced(function* ({ name }: TopicSpec) {
     const { partitions } = yield* metadata.topic(name)
     yield* Effect.forEach(partitions, (_, partition) => metadata.leader(name, partition), { discard: true })
   })
 
-  const describe: Topics["describe"] = Effect.fnUntraced(function*(names) {
+  const describe: Topics["describe"] = Effect.fnUntraced(function* (names) {
     if (names.length === 0) return []
     yield* refresh(names)
     const known = names.flatMap((name) => metadata.known(name) ?? [])
     if (known.length === 0) return []
-    const configs = yield* retrying(patience, Effect.fnUntraced(function*(n: number): Effect.fn.Return<Attempt<ReadonlyMap<string, ReadonlyMap<string, string>>>, ConnectionError | KafkaError> {
-      const brokers = metadata.brokers()
-      const answer = yield* connections.request(brokers[n % brokers.length]!, describeConfigs, {
-        topics: known.map(({ name }) => name),
-        settings: described
+    const configs = yield* retrying(
+      patience,
+      Effect.fnUntraced(function* (
+        n: number
+      ): Effect.fn.Return<Attempt<ReadonlyMap<string, ReadonlyMap<string, string>>>, ConnectionError | KafkaError> {
+        const brokers = metadata.brokers()
+        const answer = yield* connections.request(brokers[n % brokers.length]!, describeConfigs, {
+          topics: known.map(({ name }) => name),
+          settings: described
+        })
+        for (const { errorCode, resourceName } of answer.results) {
+          const error = errorName(errorCode)
+          if (error === "NONE") continue
+          const why = refused(error, `settings of topic ${resourceName}`, { topic: resourceName })
+          // Found in the metadata, and not yet, or no longer, known to this broker.
+          return isTransient(error) || why.reason === "TopicMissing" ? again(why) : yield* why
+        }
+        return done(
+          new Map(
+            answer.results.map(({ configs, resourceName }) => [
+              resourceName,
+              new Map(configs.map(({ name, value }) => [name, value ?? ""]))
+            ])
+          )
+        )
       })
-      for (const { errorCode, resourceName } of answer.results) {
-        const error = errorName(errorCode)
-        if (error === "NONE") continue
-        const why = refused(error, `settings of topic ${resourceName}`, { topic: resourceName })
-        // Found in the metadata, and not yet, or no longer, known to this broker.
-        return isTransient(error) || why.reason === "TopicMissing" ? again(why) : yield* why
-      }
-      return done(new Map(answer.results.map(({ configs, resourceName }) => [
-        resourceName,
-        new Map(configs.map(({ name, value }) => [name, value ?? ""]))
-      ])))
-    }))
-    return known.map(({ id, name, partitions }) => description({ name, id, partitions: partitions.length }, configs.get(name) ?? new Map()))
+    )
+    return known.map(({ id, name, partitions }) =>
+      description({ name, id, partitions: partitions.length }, configs.get(name) ?? new Map())
+    )
   })
 
-  const differ = Effect.fnUntraced(function*(topics: ReadonlyArray<TopicSpec>) {
+  const differ = Effect.fnUntraced(function* (topics: ReadonlyArray<TopicSpec>) {
     const actual = new Map((yield* describe(topics.map(({ name }) => name))).map((topic) => [topic.name, topic]))
     return topics.flatMap((topic) => differences(topic, actual.get(topic.name)))
   })
 
-  const ensure: Topics["ensure"] = Effect.fnUntraced(function*(topics) {
+  const ensure: Topics["ensure"] = Effect.fnUntraced(function* (topics) {
     if (topics.length === 0) return
     yield* refresh(topics.map(({ name }) => name))
     const missing = topics.filter(({ name }) => metadata.known(name) === undefined)
@@ -88,7 +111,9 @@ export const make = (settings: Settings, metadata: Metadata, connections: Connec
       yield* create(missing)
       yield* Effect.forEach(missing, usable, { discard: true })
     }
-    const wrong = (yield* differ(topics)).find(({ setting }) => setting === "partitions" || setting === "cleanup.policy")
+    const wrong = (yield* differ(topics)).find(
+      ({ setting }) => setting === "partitions" || setting === "cleanup.policy"
+    )
     if (wrong === undefined) return
     return yield* new KafkaError({
       reason: "TopicMismatch",
@@ -97,7 +122,10 @@ export const make = (settings: Settings, metadata: Metadata, connections: Connec
     })
   })
 
-  const offset = (time: number): Topics["beginOffset"] => (partition) => offsetAt(metadata, connections, partition, time, patience)
+  const offset =
+    (time: number): Topics["beginOffset"] =>
+    (partition) =>
+      offsetAt(metadata, connections, partition, time, patience)
 
   return {
     ensure,
@@ -105,7 +133,7 @@ export const make = (settings: Settings, metadata: Metadata, connections: Connec
     differences: differ,
     beginOffset: offset(earliest),
     endOffset: offset(latest),
-    offsetAt: Effect.fnUntraced(function*(partition, time) {
+    offsetAt: Effect.fnUntraced(function* (partition, time) {
       const found = yield* offset(Math.max(0, time))(partition)
       return found >= 0 ? found : yield* offset(latest)(partition)
     })

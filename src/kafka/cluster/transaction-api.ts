@@ -23,23 +23,38 @@ interface PartitionErrors {
 
 export interface AddPartitionsResponse {
   readonly resultsByTransaction: ReadonlyArray<{
-    readonly topicResults: ReadonlyArray<PartitionErrors & {
-      readonly resultsByPartition: ReadonlyArray<{ readonly partitionIndex: number; readonly partitionErrorCode: number }>
-    }>
+    readonly topicResults: ReadonlyArray<
+      PartitionErrors & {
+        readonly resultsByPartition: ReadonlyArray<{
+          readonly partitionIndex: number
+          readonly partitionErrorCode: number
+        }>
+      }
+    >
   }>
 }
 
-export const addPartitionsToTxn: Api<Transactional & { readonly partitions: ReadonlyArray<TopicPartition> }, AddPartitionsResponse> = {
+export const addPartitionsToTxn: Api<
+  Transactional & { readonly partitions: ReadonlyArray<TopicPartition> },
+  AddPartitionsResponse
+> = {
   key: 24,
   name: "AddPartitionsToTxn",
   versions: [
-    version(addPartitionsToTxnV3.api, ({ partitions, producerEpoch, producerId, transactionalId }) => [[{
-      transactionalId,
-      producerId,
-      producerEpoch,
-      verifyOnly: false,
-      topics: groupByTopic(partitions).map(([name, partitions]) => ({ name, partitions: partitions.map(({ partition }) => partition) }))
-    }]])
+    version(addPartitionsToTxnV3.api, ({ partitions, producerEpoch, producerId, transactionalId }) => [
+      [
+        {
+          transactionalId,
+          producerId,
+          producerEpoch,
+          verifyOnly: false,
+          topics: groupByTopic(partitions).map(([name, partitions]) => ({
+            name,
+            partitions: partitions.map(({ partition }) => partition)
+          }))
+        }
+      ]
+    ])
   ]
 }
 
@@ -47,14 +62,21 @@ export const addOffsetsToTxn: Api<Transactional & { readonly group: string }, { 
   key: 25,
   name: "AddOffsetsToTxn",
   versions: [
-    version(addOffsetsToTxnV3.api, ({ group, producerEpoch, producerId, transactionalId }) => [transactionalId, producerId, producerEpoch, group])
+    version(addOffsetsToTxnV3.api, ({ group, producerEpoch, producerId, transactionalId }) => [
+      transactionalId,
+      producerId,
+      producerEpoch,
+      group
+    ])
   ]
 }
 
 export interface TxnOffsetCommitResponse {
-  readonly topics: ReadonlyArray<PartitionErrors & {
-    readonly partitions: ReadonlyArray<{ readonly partitionIndex: number; readonly errorCode: number }>
-  }>
+  readonly topics: ReadonlyArray<
+    PartitionErrors & {
+      readonly partitions: ReadonlyArray<{ readonly partitionIndex: number; readonly errorCode: number }>
+    }
+  >
 }
 
 /** All partitions at once, with the member's id and generation: the broker refuses a member that is over (KIP-447). */
@@ -90,6 +112,11 @@ export const endTxn: Api<Transactional & { readonly commit: boolean }, { readonl
   key: 26,
   name: "EndTxn",
   versions: [
-    version(endTxnV3.api, ({ commit, producerEpoch, producerId, transactionalId }) => [transactionalId, producerId, producerEpoch, commit])
+    version(endTxnV3.api, ({ commit, producerEpoch, producerId, transactionalId }) => [
+      transactionalId,
+      producerId,
+      producerEpoch,
+      commit
+    ])
   ]
 }

@@ -36,21 +36,32 @@ const bytesOf = (records: ReadonlyArray<ProducerRecord>) => records.reduce((sum,
 const halves = ({ records }: Piece): [Piece, Piece] => {
   const middle = records.length >> 1
   const [first, second] = [records.slice(0, middle), records.slice(middle)]
-  return [{ records: first, bytes: bytesOf(first) }, { records: second, bytes: bytesOf(second) }]
+  return [
+    { records: first, bytes: bytesOf(first) },
+    { records: second, bytes: bytesOf(second) }
+  ]
 }
 
 /** The records by partition, in batches of a size brokers take. */
-export const prepare = Effect.fnUntraced(function*(
+export const prepare = Effect.fnUntraced(function* (
   records: ReadonlyArray<ProducerRecord>,
   settings: Settings
 ): Effect.fn.Return<Prepared, Stopped> {
-  const partitions = new Map<string, { topic: string; partition: number; doubtful: boolean; pieces: Array<{ records: Array<ProducerRecord>; bytes: number }> }>()
+  const partitions = new Map<
+    string,
+    {
+      topic: string
+      partition: number
+      doubtful: boolean
+      pieces: Array<{ records: Array<ProducerRecord>; bytes: number }>
+    }
+  >()
   let total = 0
   for (const record of records) {
     const { partition, topic } = record
     const id = partitionId(topic, partition)
     let writes = partitions.get(id)
-    if (writes === undefined) partitions.set(id, writes = { topic, partition, doubtful: false, pieces: [] })
+    if (writes === undefined) partitions.set(id, (writes = { topic, partition, doubtful: false, pieces: [] }))
     const size = sizeBound(record)
     total += size
     const last = writes.pieces.at(-1)
@@ -61,11 +72,17 @@ export const prepare = Effect.fnUntraced(function*(
       writes.pieces.push({ records: [record], bytes: size })
     }
     if (size > settings.bufferBytes) {
-      return yield* new Stopped({ outcome: "refused", message: `a record of ${size} bytes for topic ${topic} is larger than bufferBytes (${settings.bufferBytes})` })
+      return yield* new Stopped({
+        outcome: "refused",
+        message: `a record of ${size} bytes for topic ${topic} is larger than bufferBytes (${settings.bufferBytes})`
+      })
     }
   }
   if (total > maxTransactionBytes) {
-    return yield* new Stopped({ outcome: "refused", message: `a transaction of ${total} bytes; ${maxTransactionBytes} are allowed` })
+    return yield* new Stopped({
+      outcome: "refused",
+      message: `a transaction of ${total} bytes; ${maxTransactionBytes} are allowed`
+    })
   }
   return [...partitions.values()]
 })
@@ -79,7 +96,12 @@ export interface Writes {
   ): Effect.Effect<void, Stopped>
 }
 
-export const make = (settings: Settings, metadata: Metadata, connections: Connections, identity: Transactional): Writes => {
+export const make = (
+  settings: Settings,
+  metadata: Metadata,
+  connections: Connections,
+  identity: Transactional
+): Writes => {
   /** The next sequence number, by partition: they go on from one transaction of an epoch to the next. */
   const sequences = new Map<string, number>()
   const sequenceOf = ({ partition, topic }: TopicPartition) => sequences.get(partitionId(topic, partition)) ?? 0
@@ -92,7 +114,7 @@ export const make = (settings: Settings, metadata: Metadata, connections: Connec
   }
 
   /** Takes an answer in. True: this partition must be asked for again, of a leader looked up anew. */
-  const answered = Effect.fnUntraced(function*(
+  const answered = Effect.fnUntraced(function* (
     writes: PartitionWrites,
     answer: ProduceResponse[number] | undefined,
     stop: (error: string, what: string) => Effect.Effect<never, Stopped>
@@ -102,7 +124,10 @@ export const make = (settings: Settings, metadata: Metadata, connections: Connec
     if (error === "NONE") {
       writes.pieces.shift()
       writes.doubtful = false
-      sequences.set(partitionId(writes.topic, writes.partition), (sequenceOf(writes) + piece.records.length) % 0x80000000)
+      sequences.set(
+        partitionId(writes.topic, writes.partition),
+        (sequenceOf(writes) + piece.records.length) % 0x80000000
+      )
       return false
     }
     const judged = verdict(error)
@@ -118,22 +143,25 @@ export const make = (settings: Settings, metadata: Metadata, connections: Connec
   })
 
   /** One request to one broker. True: leaders must be looked up anew. */
-  const ask = Effect.fnUntraced(function*(
+  const ask = Effect.fnUntraced(function* (
     broker: Broker,
     group: ReadonlyArray<PartitionWrites>,
     deadline: number,
     stop: (error: string, what: string) => Effect.Effect<never, Stopped>
   ) {
     const left = deadline - (yield* Clock.currentTimeMillis)
-    const result = yield* Effect.result(connections.request(broker, produce, {
-      transactionalId: identity.transactionalId,
-      timeout: Math.max(500, Math.min(left, settings.requestTimeout * 0.8)),
-      partitions: group.map((writes) => ({ topic: writes.topic, partition: writes.partition, batch: encode(writes) }))
-    }))
+    const result = yield* Effect.result(
+      connections.request(broker, produce, {
+        transactionalId: identity.transactionalId,
+        timeout: Math.max(500, Math.min(left, settings.requestTimeout * 0.8)),
+        partitions: group.map((writes) => ({ topic: writes.topic, partition: writes.partition, batch: encode(writes) }))
+      })
+    )
     if (result._tag === "Failure") {
       const { failure } = result
       if (failure.sent) for (const writes of group) writes.doubtful = true
-      if (failure.kind !== "away") return yield* new Stopped({ outcome: "aborted", message: failure.message, cause: failure })
+      if (failure.kind !== "away")
+        return yield* new Stopped({ outcome: "aborted", message: failure.message, cause: failure })
       return true
     }
     const answers = new Map(result.success.map((answer) => [partitionId(answer.topic, answer.partition), answer]))
@@ -148,7 +176,7 @@ export const make = (settings: Settings, metadata: Metadata, connections: Connec
     return stale
   })
 
-  const byLeader = Effect.fnUntraced(function*(prepared: Prepared, patience: number) {
+  const byLeader = Effect.fnUntraced(function* (prepared: Prepared, patience: number) {
     const groups = new Map<string, { broker: Broker; group: Array<PartitionWrites> }>()
     for (const writes of prepared) {
       const { broker } = yield* Effect.mapError(
@@ -167,20 +195,29 @@ export const make = (settings: Settings, metadata: Metadata, connections: Connec
    * A batch that is never answered may yet arrive, after the abort: only a new epoch keeps it out of the log. An attempt that
    * fails waits for the other brokers' answers, so that every sequence number is accounted for.
    */
-  const write: Writes["write"] = Effect.fnUntraced(function*(prepared, deadline, stop) {
+  const write: Writes["write"] = Effect.fnUntraced(function* (prepared, deadline, stop) {
     const unclear = (stopped: Stopped) =>
       prepared.some(({ doubtful, pieces }) => doubtful && pieces.length > 0)
         ? new Stopped({ outcome: "unclear", message: stopped.message, cause: stopped.cause })
         : stopped
-    for (let n = 0;;) {
+    for (let n = 0; ;) {
       const open = prepared.filter(({ pieces }) => pieces.length > 0)
       if (open.length === 0) return
       const left = deadline - (yield* Clock.currentTimeMillis)
       if (left <= 0) {
-        return yield* unclear(new Stopped({ outcome: "aborted", message: `partition ${open[0]!.partition} of topic ${open[0]!.topic} was not written in the transaction's time` }))
+        return yield* unclear(
+          new Stopped({
+            outcome: "aborted",
+            message: `partition ${open[0]!.partition} of topic ${open[0]!.topic} was not written in the transaction's time`
+          })
+        )
       }
       const groups = yield* Effect.mapError(byLeader(open, left), unclear)
-      const results = yield* Effect.forEach(groups, ({ broker, group }) => Effect.result(ask(broker, group, deadline, stop)), { concurrency: "unbounded" })
+      const results = yield* Effect.forEach(
+        groups,
+        ({ broker, group }) => Effect.result(ask(broker, group, deadline, stop)),
+        { concurrency: "unbounded" }
+      )
       const failures = results.flatMap((result) => (result._tag === "Failure" ? [result.failure] : []))
       if (failures.length > 0) return yield* unclear(worst(failures))
       if (!results.some((result) => result._tag === "Success" && result.success)) continue

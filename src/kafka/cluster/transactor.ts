@@ -1,6 +1,6 @@
 import { Clock, Effect } from "effect"
-import { KafkaError, TransactionError } from "../errors.ts"
-import type { TransactionOutcome } from "../errors.ts"
+import { TransactionError } from "../errors.ts"
+import type { KafkaError, TransactionOutcome } from "../errors.ts"
 import type { Transaction, Transactor } from "../kafka.ts"
 import { again, done, pause, retrying } from "./backoff.ts"
 import type { Attempt } from "./backoff.ts"
@@ -31,7 +31,7 @@ interface Step<Input, Output> {
  * The protocol of KIP-98 and KIP-447: InitProducerId once; then, for each transaction, AddPartitionsToTxn and AddOffsetsToTxn,
  * Produce and TxnOffsetCommit, EndTxn. `connections` are this transactor's own.
  */
-export const make = Effect.fnUntraced(function*(
+export const make = Effect.fnUntraced(function* (
   settings: Settings,
   metadata: Metadata,
   connections: Connections,
@@ -47,14 +47,18 @@ export const make = Effect.fnUntraced(function*(
     return found
   }
 
-  const takeOver = Effect.fnUntraced(function*(): Effect.fn.Return<Attempt<Transactional>, ConnectionError | KafkaError> {
+  const takeOver = Effect.fnUntraced(function* (): Effect.fn.Return<
+    Attempt<Transactional>,
+    ConnectionError | KafkaError
+  > {
     const broker = yield* coordinator.await(settings.patience)
     const answer = yield* Effect.tapError(
       connections.request(broker, initProducerId, { transactionalId, timeout }),
       () => Effect.sync(coordinator.moved)
     )
     const error = errorName(answer.errorCode)
-    if (error === "NONE") return done({ transactionalId, producerId: answer.producerId, producerEpoch: answer.producerEpoch })
+    if (error === "NONE")
+      return done({ transactionalId, producerId: answer.producerId, producerEpoch: answer.producerEpoch })
     if (error === "NOT_COORDINATOR") coordinator.moved()
     const why = refused(error, `transactional id ${transactionalId} (transaction time-out ${timeout} ms)`)
     // The transaction its last owner left open is being aborted: CONCURRENT_TRANSACTIONS until it is.
@@ -68,24 +72,35 @@ export const make = Effect.fnUntraced(function*(
   let openedAt = 0
 
   /** A transaction that outlived its time-out was aborted and fenced by the broker itself: nobody has taken the id over. */
-  const fencedOrLate = Effect.map(Clock.currentTimeMillis, (now): TransactionOutcome => now - openedAt >= timeout ? "unclear" : "fenced")
+  const fencedOrLate = Effect.map(Clock.currentTimeMillis, (now): TransactionOutcome =>
+    now - openedAt >= timeout ? "unclear" : "fenced"
+  )
 
-  const stop = Effect.fnUntraced(function*(error: string, what: string) {
+  const stop = Effect.fnUntraced(function* (error: string, what: string) {
     const judged = verdict(error)
     const message = `${what}: ${error}`
     if (judged === "fenced") return yield* new Stopped({ outcome: yield* fencedOrLate, message })
-    return yield* new Stopped({ outcome: judged === "lost" ? "unclear" : judged === "retry" ? "aborted" : judged, message })
+    return yield* new Stopped({
+      outcome: judged === "lost" ? "unclear" : judged === "retry" ? "aborted" : judged,
+      message
+    })
   })
 
   /** Asks until it is done, the transaction's time is over, or it is known why it cannot be. */
-  const perform = Effect.fnUntraced(function*<Input, Output>(step: Step<Input, Output>, deadline: number): Effect.fn.Return<void, Stopped> {
+  const perform = Effect.fnUntraced(function* <Input, Output>(
+    step: Step<Input, Output>,
+    deadline: number
+  ): Effect.fn.Return<void, Stopped> {
     const { api, coordinator, errorCodes, input, what } = step
     let last = "no answer"
-    for (let n = 0;; n++) {
+    for (let n = 0; ; n++) {
       const found = yield* Effect.result(coordinator.find)
-      const result = found._tag === "Failure" ? found : yield* Effect.result(connections.request(found.success, api, input))
+      const result =
+        found._tag === "Failure" ? found : yield* Effect.result(connections.request(found.success, api, input))
       if (result._tag === "Success") {
-        const error = errorCodes(result.success).map(errorName).find((name) => name !== "NONE")
+        const error = errorCodes(result.success)
+          .map(errorName)
+          .find((name) => name !== "NONE")
         if (error === undefined) return
         if (verdict(error) !== "retry") return yield* stop(error, what)
         if (error === "NOT_COORDINATOR" || error === "COORDINATOR_NOT_AVAILABLE") coordinator.moved()
@@ -93,15 +108,20 @@ export const make = Effect.fnUntraced(function*(
       } else {
         coordinator.moved()
         const { failure } = result
-        const floating = found._tag === "Success" && failure._tag === "ConnectionError" && failure.sent && !step.repeatable
-        if (floating) return yield* new Stopped({ outcome: "unclear", message: `${what}: ${failure.message}`, cause: failure })
+        const floating =
+          found._tag === "Success" && failure._tag === "ConnectionError" && failure.sent && !step.repeatable
+        if (floating)
+          return yield* new Stopped({ outcome: "unclear", message: `${what}: ${failure.message}`, cause: failure })
         if (failure._tag === "ConnectionError" ? failure.kind !== "away" : failure.reason !== "Unavailable") {
           return yield* new Stopped({ outcome: "aborted", message: failure.message, cause: failure })
         }
         last = failure.message
       }
       if ((yield* Clock.currentTimeMillis) >= deadline) {
-        return yield* new Stopped({ outcome: step.repeatable ? "aborted" : "unclear", message: `${what}: ${last} until the transaction's time was over` })
+        return yield* new Stopped({
+          outcome: step.repeatable ? "aborted" : "unclear",
+          message: `${what}: ${last} until the transaction's time was over`
+        })
       }
       // Right after a commit the coordinator is busy for a few milliseconds: the first attempts follow quickly.
       if (last === "CONCURRENT_TRANSACTIONS" && n < 20) yield* Effect.sleep(2)
@@ -111,83 +131,111 @@ export const make = Effect.fnUntraced(function*(
 
   /** `begun`: the coordinator is known to have the transaction open. */
   const end = (commit: boolean, begun: boolean, deadline: number) =>
-    perform({
-      what: `${commit ? "commit" : "abort"} of transactional id ${transactionalId}`,
-      api: endTxn,
-      coordinator,
-      input: { ...identity, commit },
-      // A transaction that nothing was added to needs no abort.
-      errorCodes: ({ errorCode }) => [!begun && errorName(errorCode) === "INVALID_TXN_STATE" ? 0 : errorCode],
-      repeatable: false
-    }, deadline)
+    perform(
+      {
+        what: `${commit ? "commit" : "abort"} of transactional id ${transactionalId}`,
+        api: endTxn,
+        coordinator,
+        input: { ...identity, commit },
+        // A transaction that nothing was added to needs no abort.
+        errorCodes: ({ errorCode }) => [!begun && errorName(errorCode) === "INVALID_TXN_STATE" ? 0 : errorCode],
+        repeatable: false
+      },
+      deadline
+    )
 
   const addPartitions = (partitions: Writes.Prepared, deadline: number) =>
-    perform({
-      what: `partitions of a transaction of ${transactionalId}`,
-      api: addPartitionsToTxn,
-      coordinator,
-      input: { ...identity, partitions: partitions.map(({ partition, topic }) => ({ topic, partition })) },
-      errorCodes: ({ resultsByTransaction }) =>
-        resultsByTransaction.flatMap(({ topicResults }) =>
-          topicResults.flatMap(({ resultsByPartition }) => resultsByPartition.map(({ partitionErrorCode }) => partitionErrorCode))
-        ).filter((code) => errorName(code) !== "OPERATION_NOT_ATTEMPTED"),
-      repeatable: true
-    }, deadline)
+    perform(
+      {
+        what: `partitions of a transaction of ${transactionalId}`,
+        api: addPartitionsToTxn,
+        coordinator,
+        input: { ...identity, partitions: partitions.map(({ partition, topic }) => ({ topic, partition })) },
+        errorCodes: ({ resultsByTransaction }) =>
+          resultsByTransaction
+            .flatMap(({ topicResults }) =>
+              topicResults.flatMap(({ resultsByPartition }) =>
+                resultsByPartition.map(({ partitionErrorCode }) => partitionErrorCode)
+              )
+            )
+            .filter((code) => errorName(code) !== "OPERATION_NOT_ATTEMPTED"),
+        repeatable: true
+      },
+      deadline
+    )
 
   const addOffsets = (group: string, deadline: number) =>
-    perform({
-      what: `group ${group} in a transaction of ${transactionalId}`,
-      api: addOffsetsToTxn,
-      coordinator,
-      input: { ...identity, group },
-      errorCodes: ({ errorCode }) => [errorCode],
-      repeatable: true
-    }, deadline)
+    perform(
+      {
+        what: `group ${group} in a transaction of ${transactionalId}`,
+        api: addOffsetsToTxn,
+        coordinator,
+        input: { ...identity, group },
+        errorCodes: ({ errorCode }) => [errorCode],
+        repeatable: true
+      },
+      deadline
+    )
 
   const commitOffsets = ({ committed, membership }: NonNullable<Transaction["offsets"]>, deadline: number) =>
-    perform({
-      what: `offsets of group ${membership.group}, member ${membership.memberId}, generation ${membership.generation}`,
-      api: txnOffsetCommit,
-      coordinator: coordinatorOf(membership.group),
-      input: { ...identity, membership, committed },
-      errorCodes: ({ topics }) => topics.flatMap(({ partitions }) => partitions.map(({ errorCode }) => errorCode)),
-      repeatable: false
-    }, deadline)
+    perform(
+      {
+        what: `offsets of group ${membership.group}, member ${membership.memberId}, generation ${membership.generation}`,
+        api: txnOffsetCommit,
+        coordinator: coordinatorOf(membership.group),
+        input: { ...identity, membership, committed },
+        errorCodes: ({ topics }) => topics.flatMap(({ partitions }) => partitions.map(({ errorCode }) => errorCode)),
+        repeatable: false
+      },
+      deadline
+    )
 
   /** Both to their end, also when one fails: an interrupted request would be one more of which nothing is known. */
-  const both = Effect.fnUntraced(function*(one: Effect.Effect<void, Stopped>, other: Effect.Effect<void, Stopped>) {
+  const both = Effect.fnUntraced(function* (one: Effect.Effect<void, Stopped>, other: Effect.Effect<void, Stopped>) {
     const results = yield* Effect.all([Effect.result(one), Effect.result(other)], { concurrency: 2 })
     const failures = results.flatMap((result) => (result._tag === "Failure" ? [result.failure] : []))
     if (failures.length > 0) return yield* worst(failures)
   })
 
-  const run = Effect.fnUntraced(function*({ offsets, records }: Transaction): Effect.fn.Return<void, Stopped> {
+  const run = Effect.fnUntraced(function* ({ offsets, records }: Transaction): Effect.fn.Return<void, Stopped> {
     const prepared = yield* Writes.prepare(records, settings)
     openedAt = yield* Clock.currentTimeMillis
     // The commit itself needs some of the transaction's time too.
     const deadline = openedAt + timeout * 0.8
     let begun = false
-    const written = yield* Effect.result(Effect.gen(function*() {
-      yield* both(
-        prepared.length === 0 ? Effect.void : addPartitions(prepared, deadline),
-        offsets === undefined ? Effect.void : addOffsets(offsets.membership.group, deadline)
-      )
-      begun = true
-      yield* both(writes.write(prepared, deadline, stop), offsets === undefined ? Effect.void : commitOffsets(offsets, deadline))
-    }))
+    const written = yield* Effect.result(
+      Effect.gen(function* () {
+        yield* both(
+          prepared.length === 0 ? Effect.void : addPartitions(prepared, deadline),
+          offsets === undefined ? Effect.void : addOffsets(offsets.membership.group, deadline)
+        )
+        begun = true
+        yield* both(
+          writes.write(prepared, deadline, stop),
+          offsets === undefined ? Effect.void : commitOffsets(offsets, deadline)
+        )
+      })
+    )
     if (written._tag === "Success") return yield* end(true, begun, openedAt + timeout)
     const stopped = written.failure
     if (stopped.outcome === "unclear" || stopped.outcome === "fenced") return yield* stopped
-    yield* Effect.mapError(end(false, begun, openedAt + timeout), (failed) =>
-      new Stopped({ outcome: failed.outcome === "fenced" ? "fenced" : "unclear", message: `${stopped.message}; then ${failed.message}` }))
+    yield* Effect.mapError(
+      end(false, begun, openedAt + timeout),
+      (failed) =>
+        new Stopped({
+          outcome: failed.outcome === "fenced" ? "fenced" : "unclear",
+          message: `${stopped.message}; then ${failed.message}`
+        })
+    )
     return yield* stopped
   })
 
   /** Sets the transactor's end before it starts, and takes it back when the outcome is known: an interrupted commit is an unclear one. */
-  const once = Effect.fnUntraced(function*(transaction: Transaction): Effect.fn.Return<void, Stopped> {
+  const once = Effect.fnUntraced(function* (transaction: Transaction): Effect.fn.Return<void, Stopped> {
     over = new Stopped({ outcome: "unclear", message: `a commit of ${transactionalId} was interrupted` })
     const result = yield* Effect.result(run(transaction))
-    const finished = result._tag === "Success" || (result.failure.outcome !== "unclear" && result.failure.outcome !== "fenced")
+    const finished =
+      result._tag === "Success" || (result.failure.outcome !== "unclear" && result.failure.outcome !== "fenced")
     over = finished ? undefined : result.failure
     if (result._tag === "Failure") return yield* result.failure
   })
@@ -198,7 +246,12 @@ export const make = Effect.fnUntraced(function*(
       const empty = transaction.records.length === 0 && (transaction.offsets?.committed.length ?? 0) === 0
       if (empty) return Effect.void
       return once(transaction)
-    }).pipe(Effect.mapError(({ cause, message, outcome }) => new TransactionError({ outcome, message, ...(cause === undefined ? {} : { cause }) })))
+    }).pipe(
+      Effect.mapError(
+        ({ cause, message, outcome }) =>
+          new TransactionError({ outcome, message, ...(cause === undefined ? {} : { cause }) })
+      )
+    )
 
   return { commit }
 })
