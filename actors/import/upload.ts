@@ -3,7 +3,7 @@ import { SecureRandom } from "effect/crypto"
 import { Log } from "../../src/index.ts"
 import type { Dialect } from "./csv/dialect.ts"
 import { csvReader } from "./csv/file.ts"
-import type { Part } from "./csv/split.ts"
+import type { Part, SplitLimits } from "./csv/split.ts"
 import { importKey, imports, importUploads, maxParts, type PartClaim } from "./topics.ts"
 
 /** More rows than one import may have. */
@@ -25,16 +25,17 @@ const checkLimits = (rows: number, parts: number): Effect.Effect<void, TooManyRo
  * seal, and only it, makes the import exist. Whatever fails before leaves parts that nobody points at, gone with their topic's
  * retention.
  *
+ * @param options `limits`: how large its parts are
  * @returns the import's id, once the seal is acknowledged
  */
 export const upload = Effect.fnUntraced(function* <E, R>(
   body: Stream.Stream<Uint8Array, E, R>,
-  options: { readonly channel: string | undefined }
+  options: { readonly channel: string | undefined; readonly limits?: SplitLimits }
 ) {
   const log = yield* Log
   const random = yield* SecureRandom.SecureRandom
   const importId = yield* random.uuidV7()
-  const reader = csvReader()
+  const reader = csvReader(options.limits)
   let dialect: Dialect | undefined
   let rows = 0
   const lastParts = Effect.suspend(() => Effect.fromResult(reader.end())).pipe(

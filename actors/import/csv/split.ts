@@ -127,8 +127,10 @@ export const splitter = (
     unclosed++
     rejectLine(firstLineEnd, "quote-not-closed")
   }
+  /** Each quote that never closes may have cost a scan of `rowBytes`. */
+  const isHopeless = (): boolean => unclosed > limits.unclosedQuotes
   const scan = (): void => {
-    while (scanned < filled) {
+    while (scanned < filled && !isHopeless()) {
       const byte = buffer[scanned++]!
       if (discarding) {
         if (byte === terminator) {
@@ -147,7 +149,7 @@ export const splitter = (
     if (discarding) shift(filled, 0)
   }
   const answer = (): Result.Result<ReadonlyArray<Part>, NotCsv> => {
-    if (unclosed > limits.unclosedQuotes) {
+    if (isHopeless()) {
       return Result.fail(new NotCsv({ message: `more than ${limits.unclosedQuotes} quotes are never closed` }))
     }
     const whole = parts
@@ -157,18 +159,17 @@ export const splitter = (
 
   return {
     push: (chunk) => {
-      for (let taken = 0; taken < chunk.length;) {
+      for (let taken = 0; taken < chunk.length && !isHopeless();) {
         const length = Math.min(buffer.length - filled, chunk.length - taken)
         buffer.set(chunk.subarray(taken, taken + length), filled)
         filled += length
         taken += length
         scan()
-        if (unclosed > limits.unclosedQuotes) break
       }
       return answer()
     },
     end: () => {
-      while (state === quoted && unclosed <= limits.unclosedQuotes) {
+      while (state === quoted && !isHopeless()) {
         unclosed++
         rejectLine(firstLineEnd > 0 ? firstLineEnd : filled, "quote-not-closed")
         scan()

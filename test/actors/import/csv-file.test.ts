@@ -128,7 +128,7 @@ describe("what is no CSV", () => {
 
 describe("the encoding", () => {
   it("is decided by the whole file: Windows-1252 when its last row shows it", () => {
-    const rows = utf8.encode("name,email\n" + "Ann,ann@example.com\n".repeat(20_000))
+    const rows = utf8.encode("name,email\n" + "Ann,ann@example.com\n".repeat(9_000))
     const last = new Uint8Array([0x5a, 0x6f, 0xeb, 0x2c, ...utf8.encode("zoe@example.com\n")]) // Zoë in Windows-1252
     assert.strictEqual(readFile(new Uint8Array([...rows, ...last]), 65_536).dialect?.encoding, "windows-1252")
     assert.deepInclude((summary(new Uint8Array([...rows, ...last])) as { contacts: object }).contacts, {

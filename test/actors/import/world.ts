@@ -1,5 +1,6 @@
 import { Effect, Option, Result, Stream } from "effect"
 import { SecureRandom } from "effect/crypto"
+import { splitLimits } from "../../../actors/import/csv/split.ts"
 import { contactsImport } from "../../../actors/import/contacts-import.ts"
 import { importJobsActor } from "../../../actors/import/import-jobs.ts"
 import { importProgressActor } from "../../../actors/import/import-progress.ts"
@@ -21,10 +22,12 @@ const actors: Readonly<Record<string, Actor<string, any, any, any, Log>>> = {
   "import-progress": importProgressActor
 }
 const utf8 = new TextEncoder()
+/** Small parts: a story needs many, not large ones. */
+const limits = { ...splitLimits, partRows: 20 }
 
 export interface WorldOptions {
   readonly seed: number
-  /** Every message of `import-progress` comes twice. */
+  /** What is reported about a part comes twice. */
   readonly repeats?: boolean
   /** Which jobs end as dead letters: their upload is gone. */
   readonly lost?: (part: string) => boolean
@@ -47,17 +50,21 @@ export const world = (options: WorldOptions) => {
     records.push(message)
     if (actors[message.topic] === undefined) return
     const id = `${message.topic} ${message.key}`
-    const copies = options.repeats === true && message.topic === "import-progress" ? [message, message] : [message]
+    const isReport = message.topic === "import-progress" || (message.value as { _tag: string })._tag === "PartEnded"
+    const copies = options.repeats === true && isReport ? [message, message] : [message]
     inbox.set(id, [...(inbox.get(id) ?? []), ...copies])
   }
   const log = Log.of({
-    append: (topic, key, value) =>
-      Effect.suspend(() => {
-        if (outage-- <= 0) return Effect.fail(new KafkaError({ reason: "Unavailable", message: "no broker" }))
-        if (topic.name === "import-uploads") uploads.push({ key: String(key), value: value as Uint8Array })
-        else deliver({ topic: topic.name, key: String(key), value: roundTrip(topic, value) })
-        return Effect.succeed({ topic: topic.name, partition: 0, offset: uploads.length - 1 })
-      }),
+    append: Effect.fnUntraced(function* (topic, key, value) {
+      for (let waits = next(4); waits > 0; waits--) yield* Effect.yieldNow // written and acknowledged in any order
+      if (outage-- <= 0) return yield* new KafkaError({ reason: "Unavailable", message: "no broker" })
+      const isUpload = topic.name === "import-uploads"
+      if (isUpload) uploads.push({ key: String(key), value: value as Uint8Array })
+      else deliver({ topic: topic.name, key: String(key), value: roundTrip(topic, value) })
+      const offset = uploads.length - 1
+      for (let waits = next(4); waits > 0; waits--) yield* Effect.yieldNow
+      return { topic: topic.name, partition: 0, offset }
+    }),
     read: (topic, at) =>
       Effect.sync(() => {
         const found = uploads[at.offset]
@@ -96,7 +103,7 @@ export const world = (options: WorldOptions) => {
       body: Stream.Stream<Uint8Array, string> | string,
       channel?: string
     ): Effect.Effect<string, NotCsv | TooManyRows | KafkaError | string> =>
-      upload(typeof body === "string" ? Stream.make(utf8.encode(body)) : body, { channel }).pipe(
+      upload(typeof body === "string" ? Stream.make(utf8.encode(body)) : body, { channel, limits }).pipe(
         Effect.provideService(Log, log),
         Effect.provideService(
           SecureRandom.SecureRandom,
