@@ -22,6 +22,7 @@ export interface Waiting {
 export class Pending {
   private readonly byRequest = new Map<string, Set<Waiting>>()
   private readonly byKey = new Map<string, Set<Waiting>>()
+  private ripe: Array<Waiting> = []
 
   /** `seen`: the version this process has of the key; 0 where the key is absent. */
   add(requestId: string, key: string, seen: number, absent: boolean): Waiting {
@@ -39,7 +40,7 @@ export class Pending {
   answered({ requestId, ...outcome }: Answer): void {
     for (const waiting of this.byRequest.get(requestId) ?? []) {
       waiting.outcome = outcome
-      settle(waiting)
+      this.look(waiting)
     }
   }
 
@@ -47,16 +48,25 @@ export class Pending {
     for (const waiting of this.byKey.get(key) ?? []) {
       waiting.seen = version
       waiting.absent = Option.isNone(entry)
-      settle(waiting)
+      this.look(waiting)
     }
+  }
+
+  /** Tells the callers of all writes that are done by now. They run at once, before this returns. */
+  release(): void {
+    const ripe = this.ripe
+    this.ripe = []
+    for (const { done, outcome } of ripe) Deferred.doneUnsafe(done, Effect.succeed(outcome!))
+  }
+
+  private look(waiting: Waiting): void {
+    if (waiting.outcome !== undefined && isVisible(waiting, waiting.outcome)) this.ripe.push(waiting)
   }
 }
 
-const settle = ({ absent, done, outcome, seen }: Waiting): void => {
-  if (outcome === undefined) return
-  const visible =
-    "version" in outcome ? seen >= outcome.version : outcome.conflict === null ? absent : seen >= outcome.conflict
-  if (visible) Deferred.doneUnsafe(done, Effect.succeed(outcome))
+const isVisible = ({ absent, seen }: Waiting, outcome: Outcome): boolean => {
+  if ("version" in outcome) return seen >= outcome.version
+  return outcome.conflict === null ? absent : seen >= outcome.conflict
 }
 
 const add = (index: Map<string, Set<Waiting>>, id: string, waiting: Waiting): void => {

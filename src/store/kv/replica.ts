@@ -29,14 +29,17 @@ export class Replica<V> {
     this.applied = applied
   }
 
-  apply(record: KafkaRecord): void {
+  /** Takes over the records that come next. */
+  apply(records: ReadonlyArray<KafkaRecord>): void {
     const { entries } = this.contents
-    const before = entries.size
-    const change = this.contents.apply(record)
-    if (change === undefined) return
-    // A key is put in or taken out, or nothing is: the size tells which.
-    const existed = Option.isSome(change.entry) ? entries.size === before : entries.size < before
-    this.publish(change, existed)
+    for (const record of records) {
+      const before = entries.size
+      const change = this.contents.apply(record)
+      if (change === undefined) continue
+      // A key is put in or taken out, or nothing is: the size tells which.
+      this.publish(change, Option.isSome(change.entry) ? entries.size === before : entries.size < before)
+    }
+    this.wake()
   }
 
   /** Takes over what was read from the beginning, and tells what is different. */
@@ -52,6 +55,7 @@ export class Replica<V> {
       const { version } = Option.getOrThrow(entry)
       if (before.versionOf(key) !== version) this.publish({ key, version, entry }, before.entries.has(key))
     }
+    this.wake()
   }
 
   *entries(filter?: KvFilter): Iterable<readonly [key: string, entry: KvEntry<V>]> {
@@ -71,7 +75,7 @@ export class Replica<V> {
   /** Ends every stream of changes. */
   end(): void {
     this.ended = true
-    for (const subscription of this.subscriptions) subscription.wake()
+    for (const subscription of [...this.subscriptions]) subscription.end()
   }
 
   private subscribe(filter: KvFilter | undefined): Effect.Effect<Pull.Pull<Chunk<V>>, never, Scope.Scope> {
@@ -84,6 +88,7 @@ export class Replica<V> {
             entry: Option.some(entry)
           }))
           const subscription = new Subscription(matcher(filter), present)
+          if (this.ended) subscription.end()
           this.subscriptions.add(subscription)
           return subscription
         }),
@@ -93,11 +98,16 @@ export class Replica<V> {
         const pull: Pull.Pull<Chunk<V>> = Effect.suspend(() => {
           const next = subscription.take()
           if (isChunk(next)) return Effect.succeed(next)
-          return this.ended ? Cause.done() : Effect.andThen(subscription.some, pull)
+          return subscription.ended ? Cause.done() : Effect.andThen(subscription.some, pull)
         })
         return pull
       }
     )
+  }
+
+  /** Once everything is in its place: who is woken runs at once, and may subscribe or leave. */
+  private wake(): void {
+    for (const subscription of [...this.subscriptions]) subscription.wake()
   }
 
   private publish(change: KvChange<V>, existed: boolean): void {

@@ -74,6 +74,7 @@ export const make = Effect.fnUntraced(function* <V>(
       const answer = topics.results.codec.decodeValue(value)
       if (Result.isSuccess(answer)) pending.answered(answer.success)
     }
+    pending.release()
   })
   yield* replicate<Contents<V>>(kafka, topics.values.spec, {
     empty: () => new Contents(topics.values),
@@ -82,11 +83,13 @@ export const make = Effect.fnUntraced(function* <V>(
     },
     loaded: (contents) => {
       replica.replace(contents)
+      pending.release()
       return told(0)
     },
     follow: ({ records }) => {
       const known = replica.contents.undecodable.size
-      for (const record of records) replica.apply(record)
+      replica.apply(records)
+      pending.release()
       return told(known)
     }
   })

@@ -23,6 +23,7 @@ export class Subscription<V> {
   private backlog: ReadonlyArray<KvChange<V>>
   private taken = 0
   private queue: Array<KvChange<V>> = []
+  ended = false
   private newest: Map<string, Newest<V>> | undefined
   private readonly matches: (key: string) => boolean
 
@@ -31,20 +32,25 @@ export class Subscription<V> {
     this.backlog = present
   }
 
-  /** Waits until `take` may have something. */
+  /** Waits until `take` may have something, after it had nothing. */
   get some(): Effect.Effect<void> {
     return this.arrived.await
   }
 
-  /** Ends the wait for `some`. */
+  /** Ends the wait for `some` if there is something: the subscriber may run at once, before this returns. */
   wake(): void {
-    this.arrived.openUnsafe()
+    if (this.queue.length > 0 || this.newest !== undefined || this.ended) this.arrived.openUnsafe()
   }
 
-  /** `existed`: whether the key had an entry before. */
+  /** Nothing will come any more. */
+  end(): void {
+    this.ended = true
+    this.wake()
+  }
+
+  /** `existed`: whether the key had an entry before. Wakes nobody. */
   offer(change: KvChange<V>, existed: boolean): void {
     if (!this.matches(change.key)) return
-    this.wake()
     if (this.newest === undefined && this.queue.length < mostQueued) {
       this.queue.push(change)
       return
