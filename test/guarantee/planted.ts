@@ -1,0 +1,182 @@
+import { Effect } from "effect"
+import type { Kafka, Member, Reader, Transactor } from "../../src/kafka/kafka.ts"
+import { TransactionError } from "../../src/kafka/errors.ts"
+import { partitionId } from "../../src/kafka/records.ts"
+import type { KafkaRecord } from "../../src/kafka/records.ts"
+import { Cell } from "../../src/runtime/cell.ts"
+import { Partition } from "../../src/runtime/partition.ts"
+import { Window } from "../../src/runtime/window.ts"
+import * as Entry from "../../src/store/entry.ts"
+
+/** A bug that real systems have had. The simulation has to find each. */
+export interface Planted {
+  readonly name: string
+  /** Between every process and the broker. */
+  readonly wrap?: (kafka: Kafka["Service"]) => Kafka["Service"]
+  /** In the runtime itself; answers how to take it out again. */
+  readonly patch?: () => () => void
+}
+
+type Service = Kafka["Service"]
+
+const withTransactor =
+  (change: (transactor: Transactor) => Transactor) =>
+  (kafka: Service): Service => ({
+    ...kafka,
+    transactor: (options) => Effect.map(kafka.transactor(options), change)
+  })
+const withMember =
+  (change: (member: Member, kafka: Service) => Member) =>
+  (kafka: Service): Service => ({
+    ...kafka,
+    member: (options) => Effect.map(kafka.member(options), (it) => change(it, kafka))
+  })
+
+/** Hides changelog entries of one kind from whoever restores. */
+const forgetting =
+  (kind: number) =>
+  (kafka: Service): Service => {
+    const isHidden = ({ key }: KafkaRecord) => key?.[0] === kind
+    const hide = (reader: Reader): Reader => ({
+      ...reader,
+      poll: Effect.map(reader.poll, (batches) =>
+        batches.map((batch) =>
+          batch.topic.endsWith(".state") ? { ...batch, records: batch.records.filter((it) => !isHidden(it)) } : batch
+        )
+      )
+    })
+    return { ...kafka, reader: (options) => Effect.map(kafka.reader(options), hide) }
+  }
+
+/** Replaces a method (or getter) of a class until it is taken out. */
+const replacing =
+  <T extends object>(prototype: T, name: keyof T, descriptor: PropertyDescriptor) =>
+  () => {
+    const original = Object.getOwnPropertyDescriptor(prototype, name)!
+    Object.defineProperty(prototype, name, { ...descriptor, configurable: true })
+    return () => {
+      Object.defineProperty(prototype, name, original)
+    }
+  }
+
+/** What of a partition is private, and a bug would touch. */
+type Insides = Pick<Partition, "phase" | "position" | "window"> & {
+  readonly finished: ReadonlyArray<{ readonly offset: number }>
+}
+
+export const planted: ReadonlyArray<Planted> = [
+  {
+    name: "settle without the consumed offset",
+    wrap: withTransactor(({ commit }) => ({ commit: ({ records }) => commit({ records }) }))
+  },
+  {
+    name: "commit the offset without the state",
+    wrap: withTransactor(({ commit }) => ({
+      commit: (transaction) =>
+        commit({ ...transaction, records: transaction.records.filter(({ key }) => key?.[0] !== Entry.kinds.state) })
+    }))
+  },
+  {
+    name: "take an unclear commit for an aborted one",
+    wrap: withTransactor(({ commit }) => ({
+      commit: (transaction) =>
+        Effect.mapError(commit(transaction), (error) =>
+          error.outcome === "unclear" ? new TransactionError({ outcome: "aborted", message: error.message }) : error
+        )
+    }))
+  },
+  {
+    name: "a transactional id of its own for every incarnation",
+    wrap: (kafka) => {
+      let incarnations = 0
+      return {
+        ...kafka,
+        transactor: (options) =>
+          kafka.transactor({
+            ...options,
+            transactionalId: `${options.transactionalId}.${++incarnations}.${kafka.clusterId}`
+          })
+      }
+    }
+  },
+  {
+    name: "skip the drain before a join",
+    wrap: (kafka) => ({
+      ...kafka,
+      member: (options) =>
+        kafka.member({ ...options, listener: { ...options.listener, beforeJoin: () => Effect.void } })
+    })
+  },
+  {
+    name: "take the changelog's end before the stable offset",
+    wrap: (kafka) => {
+      const early = new Map<string, number>()
+      return {
+        ...withMember((member) => ({
+          ...member,
+          committed: (partitions) =>
+            Effect.gen(function* () {
+              for (const { partition, topic } of partitions) {
+                const changelog = { topic: topic === "orders" ? "worker.state" : "collector.state", partition }
+                early.set(partitionId(changelog.topic, partition), yield* kafka.topics.endOffset(changelog))
+              }
+              return yield* member.committed(partitions)
+            })
+        }))(kafka),
+        topics: {
+          ...kafka.topics,
+          endOffset: (at) =>
+            Effect.suspend(() => {
+              const id = partitionId(at.topic, at.partition)
+              const known = early.get(id)
+              early.delete(id)
+              return known === undefined ? kafka.topics.endOffset(at) : Effect.succeed(known)
+            })
+        }
+      }
+    }
+  },
+  {
+    name: "read what is not committed",
+    wrap: (kafka) => ({ ...kafka, reader: () => kafka.reader({ isolation: "uncommitted" }) })
+  },
+  { name: "forget parked messages", wrap: forgetting(Entry.kinds.parked) },
+  { name: "forget timers", wrap: forgetting(Entry.kinds.timer) },
+  {
+    name: "commit beyond a gap",
+    patch: replacing(Window.prototype, "prefix", {
+      value(this: { slots: ReadonlyArray<{ done: boolean; next: number }>; head: number }) {
+        return this.slots.slice(this.head).findLast(({ done }) => done)?.next
+      }
+    })
+  },
+  {
+    name: "settle a key's later turn before its earlier one",
+    patch: replacing(Partition.prototype, "settleSet", {
+      value(this: Insides, limit: number, weight: number) {
+        if (this.finished.length === 0 || this.phase === "over" || this.phase === "restoring") return undefined
+        const next = this.window.prefix(limit, weight) ?? this.position.next
+        const included = this.finished.filter(({ offset }) => offset < next)
+        const rest = this.finished.filter(({ offset }) => offset >= next)
+        const position = { ...this.position, next, settle: this.position.settle + 1 }
+        return included.length === 0 ? undefined : { partition: this, included, rest, position }
+      }
+    })
+  },
+  {
+    name: "passivate a key that has timers",
+    patch: replacing(Cell.prototype, "empty", {
+      get(this: Cell) {
+        return this.idle && this.bytes === undefined && this.wait === undefined
+      }
+    })
+  },
+  {
+    name: "run a key's newest message first",
+    patch: replacing(Cell.prototype, "dequeue", {
+      value(this: Cell) {
+        return this.mailbox.pop()
+      }
+    })
+  }
+]
