@@ -1,4 +1,4 @@
-import { Cron, DateTime, Duration } from "effect"
+import { Cron, DateTime, Duration, Option } from "effect"
 import type { When } from "../actor/turn.ts"
 import type { StoredWhen, Timer } from "./entry.ts"
 
@@ -51,6 +51,17 @@ export const setTimer = (when: When, now: number): Timer => {
   const due = stored.at ?? dueFrom(stored, now)
   if (due === undefined || Number.isNaN(due)) throw new RangeError(`no due time: ${JSON.stringify(stored)}`)
   return { due, when: { ...stored, ...missed }, attempt: 0 }
+}
+
+/**
+ * The first due time after `time`, that moment itself excluded: what a timer set then waits for, for whoever wants to show it.
+ * None after a one-shot. Throws on a cron expression, zone or period that makes no sense.
+ */
+export const nextDue = (when: When, time: DateTime.DateTime): Option.Option<DateTime.Utc> => {
+  const after = DateTime.toEpochMillis(time)
+  const stored = toStored(when, after)
+  const due = stored.at ?? dueFrom(stored, after + 1)
+  return due === undefined || due <= after ? Option.none() : Option.some(DateTime.makeUnsafe(due))
 }
 
 /** What a timer does when its time has come: whether it takes effect, and what it becomes (none: it is over). */

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Schema } from "effect"
-import { firing, setTimer } from "../../src/store/recurrence.ts"
+import { DateTime, Option, Schema } from "effect"
+import { firing, nextDue, setTimer } from "../../src/store/recurrence.ts"
 import type { Timer } from "../../src/store/entry.ts"
 
 const at = (iso: string) => DateTime.toEpochMillis(DateTime.makeUnsafe(iso))
@@ -35,6 +35,18 @@ describe("recurrences", () => {
       "2026-04-01T01:00:00.000Z",
       "2026-05-01T01:00:00.000Z"
     ])
+  })
+
+  it("tells the next due time, which is never the moment itself", () => {
+    const next = (when: Parameters<typeof nextDue>[0], time: string) =>
+      Option.getOrNull(Option.map(nextDue(when, DateTime.makeUnsafe(time)), DateTime.formatIso))
+    const from = DateTime.makeUnsafe("2026-01-31T09:00:00Z")
+    assert.strictEqual(next({ months: 1, from }, "2026-01-31T08:59:59.999Z"), "2026-01-31T09:00:00.000Z")
+    assert.strictEqual(next({ months: 1, from }, "2026-01-31T09:00:00Z"), "2026-02-28T09:00:00.000Z")
+    assert.strictEqual(next({ every: "1 day", from }, "2026-02-01T09:00:00Z"), "2026-02-02T09:00:00.000Z")
+    assert.strictEqual(next({ cron: "0 9 * * *" }, "2026-02-01T09:00:00Z"), "2026-02-02T09:00:00.000Z")
+    assert.strictEqual(next({ after: "1 hour" }, "2026-02-01T09:00:00Z"), "2026-02-01T10:00:00.000Z")
+    assert.strictEqual(next({ at: from }, "2026-01-31T09:00:00Z"), null)
   })
 
   it("fires a one-shot timer once", () => {
