@@ -73,6 +73,22 @@ const replicas = (values: ReadonlyArray<string>): Readonly<Record<string, number
   return pairs && Object.fromEntries(pairs)
 }
 
+/** A host name or address, an IPv6 one in brackets, and a port. */
+const broker = (value: string): string | undefined => {
+  const [, port] = /^(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\]):(\d{1,5})$/.exec(value) ?? []
+  return port !== undefined && Number(port) >= 1 && Number(port) <= 65_535 ? value : undefined
+}
+
+export const kafka = list("kafka", {
+  metavar: "HOST:PORT,…",
+  description:
+    "Brokers of Apache Kafka or Redpanda; TLS and SASL are set by SIXFOLD_KAFKA_TLS and SIXFOLD_KAFKA_SASL_MECHANISM, " +
+    "…_USERNAME, …_PASSWORD. Default: the broker embedded in this process"
+}).pipe(
+  parsed((values: ReadonlyArray<string>) => all(values, broker), "HOST:PORT, with commas between"),
+  Flag.optional
+)
+
 export const data = text("data", {
   metavar: "DIR",
   description: "Directory of the embedded broker, the SQLite database and this process's name",
@@ -122,7 +138,8 @@ export const tokenFile = given("token-file", {
 
 export const channelKeyFile = given("channel-key-file", {
   metavar: "FILE",
-  description: "File that holds the key of channel ids and tokens. Default: a key kept in --data"
+  description:
+    "File that holds the key of channel ids and tokens, the same for all processes; needed with --kafka. Default: a key kept in --data"
 }).pipe(Flag.optional)
 
 export const allowOrigin = list("allow-origin", {

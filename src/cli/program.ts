@@ -39,6 +39,7 @@ export const sixfold = <R = never>(own: AnyTopology, doing: Doing<R>) =>
         {
           module,
           ...selection,
+          kafka: flags.kafka,
           data: flags.data,
           host: flags.host,
           port: flags.port,
@@ -53,14 +54,16 @@ export const sixfold = <R = never>(own: AnyTopology, doing: Doing<R>) =>
         ({ module, ...options }) => Effect.flatMap(chosen(own, module), (topology) => doing.start(topology, options))
       ).pipe(
         Command.withDescription(
-          "Runs the topology, with the broker embedded, until SIGINT or SIGTERM; then drains. A second signal ends it at once."
+          "Runs the topology, with the broker embedded or on --kafka, until SIGINT or SIGTERM; then drains. A second signal ends it at once."
         )
       ),
       Command.make("topology", { module, format: flags.format, ...selection }, ({ module, ...options }) =>
         Effect.flatMap(chosen(own, module), (topology) => Topologies.print(topology, options))
       ).pipe(Command.withDescription("Prints the nodes, their topics, and the order of starting and stopping.")),
-      Command.make("topics", { module, data: flags.data, create: flags.create }, ({ module, ...options }) =>
-        Effect.flatMap(chosen(own, module), (topology) => doing.topics(topology, options))
+      Command.make(
+        "topics",
+        { module, kafka: flags.kafka, data: flags.data, create: flags.create },
+        ({ module, ...options }) => Effect.flatMap(chosen(own, module), (topology) => doing.topics(topology, options))
       ).pipe(Command.withDescription("Shows the declared topics beside the broker's; fails where they differ.")),
       Command.make(
         "import",

@@ -3,7 +3,6 @@ import { HttpServer } from "effect/http"
 import type { AnyTopology } from "../actor/topology.ts"
 import { Readiness } from "../http/readiness.ts"
 import * as Server from "../http/server.ts"
-import * as Embedded from "../kafka/embedded/embedded.ts"
 import { Log } from "../runtime/log.ts"
 import { ChannelKeys } from "../status/channelKeys.ts"
 import { Channels } from "../status/channels.ts"
@@ -13,6 +12,7 @@ import * as Supervision from "../supervision/layer.ts"
 import type { Part } from "../supervision/layer.ts"
 import { plan } from "../supervision/plan.ts"
 import { routes as operations } from "../supervision/routes.ts"
+import * as Broker from "./broker.ts"
 import * as DataDirectory from "./dataDirectory.ts"
 import * as Logging from "./logging.ts"
 import { Signals } from "./signals.ts"
@@ -22,15 +22,16 @@ import { selectionOf } from "./topology.ts"
 import { printTopics } from "./topics.ts"
 import type { TopicsOptions } from "./topics.ts"
 import { untilSignal } from "./untilSignal.ts"
+import { UsageError } from "./usage.ts"
 
-/** The services every process has, all kept in its data directory. */
-const services = (directory: string, channelKeyFile: Option.Option<string>) => {
+/** The services every process has. What is not the brokers' is kept in its data directory. */
+const services = (directory: string, { channelKeyFile, kafka }: StartOptions) => {
   const keys = Option.match(channelKeyFile, {
     onNone: () => ChannelKeys.layerData(directory),
     onSome: ChannelKeys.layerFile
   })
   return Layer.mergeAll(Log.layer, Layer.provide(Channels.layer, keys), Readiness.layer).pipe(
-    Layer.provideMerge(Embedded.layer({ directory }))
+    Layer.provideMerge(Broker.layer(kafka, directory))
   )
 }
 
@@ -49,6 +50,10 @@ export const serve = Effect.fnUntraced(
     const selection = selectionOf(options)
     // What can be refused is refused before anything is touched.
     yield* Effect.fromResult(plan(topology, selection))
+    if (Option.isSome(options.kafka) && Option.isNone(options.channelKeyFile)) {
+      const message = "--kafka needs --channel-key-file: all processes of a topology sign channels with the same key"
+      return yield* new UsageError({ message })
+    }
     const token = yield* readToken(options.tokenFile)
     const directory = yield* DataDirectory.open(options.data)
     const instance = Option.getOrElse(options.instance, () => directory.instance)
@@ -64,7 +69,7 @@ export const serve = Effect.fnUntraced(
         allowOrigins: Option.getOrElse(options.allowOrigin, () => []),
         drain: `${options.drain} seconds`
       })
-    }).pipe(Layer.provide(services(directory.path, options.channelKeyFile)))
+    }).pipe(Layer.provide(services(directory.path, options)))
     yield* untilSignal(
       Effect.flatMap(Layer.build(running), (context) =>
         Actors.use(({ failed }) => failed).pipe(Effect.provideContext(context))
@@ -75,8 +80,10 @@ export const serve = Effect.fnUntraced(
   (effect, _, { log }) => Effect.provide(effect, [Signals.layer, Logging.layer(log)])
 )
 
-/** `sixfold topics`: of the embedded broker, which no other process may have open. */
+/** `sixfold topics`: of the brokers given, else of the embedded one, which no other process may have open. */
 export const topics = Effect.fnUntraced(function* (topology: AnyTopology, options: TopicsOptions) {
-  const directory = yield* DataDirectory.open(options.data)
-  yield* Effect.provide(printTopics(topology, options.create), Embedded.layer({ directory: directory.path }))
+  const broker = Option.isSome(options.kafka)
+    ? Broker.remote(options.kafka.value)
+    : Broker.layer(options.kafka, (yield* DataDirectory.open(options.data)).path)
+  yield* Effect.provide(printTopics(topology, options.create), broker)
 })

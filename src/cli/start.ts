@@ -4,6 +4,8 @@ import type { SelectionFlags } from "./topology.ts"
 
 /** `sixfold start`'s flags. */
 export interface StartOptions extends SelectionFlags {
+  /** Brokers, as host:port; none: the embedded one. */
+  readonly kafka: Option.Option<ReadonlyArray<string>>
   readonly data: string
   readonly host: string
   readonly port: number

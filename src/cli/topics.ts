@@ -1,4 +1,5 @@
 import { Console, Effect, Schema } from "effect"
+import type { Option } from "effect"
 import type { AnyTopology } from "../actor/topology.ts"
 import { Kafka } from "../kafka/kafka.ts"
 import type { TopicDifference, TopicSpec } from "../kafka/kafka.ts"
@@ -7,6 +8,8 @@ import { table } from "./table.ts"
 
 /** `sixfold topics`' flags. */
 export interface TopicsOptions {
+  /** Brokers, as host:port; none: the embedded one. */
+  readonly kafka: Option.Option<ReadonlyArray<string>>
   readonly data: string
   readonly create: boolean
 }

@@ -56,8 +56,11 @@ describe("a client that cannot work says what is wrong", () => {
     )
   )
 
-  it.live("one of several brokers is enough", () =>
-    Effect.scoped(Layer.build(Cluster.layer({ brokers: ["127.0.0.1:1", ...bootstrap.split(",")] })))
+  it.live("one of several addresses is enough, and an address is not a broker to put replicas on", () =>
+    Effect.gen(function* () {
+      const { topics } = yield* Kafka
+      yield* topics.ensure([{ name: unique("address"), partitions: 1, cleanup: "delete" }])
+    }).pipe(Effect.provide(Cluster.layer({ brokers: ["127.0.0.1:1", ...bootstrap.split(",")] })))
   )
 
   it.live("TLS against plaintext: names the setting", () =>

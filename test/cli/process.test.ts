@@ -106,6 +106,16 @@ describe("a process", () => {
     }).pipe(node)
   )
 
+  it.live("does not start on brokers without a channel key all its processes share", () =>
+    Effect.gen(function* () {
+      const data = yield* directory
+      const running = yield* start(data, "--kafka", "127.0.0.1:1")
+      expect(yield* running.ended).toEqual({ code: 2, signal: null })
+      expect(running.stderr()).toMatch(/^sixfold: --kafka needs --channel-key-file: [^\n]*\n$/)
+      expect(yield* (yield* FileSystem.FileSystem).exists(data)).toBe(false)
+    }).pipe(node)
+  )
+
   it.live("refuses a token file it cannot read, or that holds no token", () =>
     Effect.gen(function* () {
       const data = yield* directory

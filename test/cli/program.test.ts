@@ -48,7 +48,10 @@ const sixfold = (args: string, environment: Record<string, string> = {}) =>
 
 const refused: ReadonlyArray<readonly [args: string, line: string]> = [
   ["start --prot 1", "unknown flag --prot; did you mean --port?"],
-  ["start --kafka 127.0.0.1:9092", "unknown flag --kafka"],
+  ["start --kafka 127.0.0.1", '--kafka "127.0.0.1": expected HOST:PORT, with commas between'],
+  ["start --kafka 127.0.0.1:9092,", '--kafka "127.0.0.1:9092,": expected HOST:PORT'],
+  ["start --kafka http://127.0.0.1:9092", "expected HOST:PORT"],
+  ["topics --kafka 127.0.0.1:65536", "expected HOST:PORT"],
   ["strat", "unknown command strat; did you mean start?"],
   ["start --port no", '--port "no": expected a port, 0 to 65535'],
   ["start --port 65536", '--port "65536": expected a port, 0 to 65535'],
@@ -104,6 +107,7 @@ describe("start", () => {
       expect(seen.start).toEqual({
         actors: Option.none(),
         scale: Option.none(),
+        kafka: Option.none(),
         data: "./data",
         host: "127.0.0.1",
         port: 8080,
@@ -119,12 +123,13 @@ describe("start", () => {
   )
 
   const everyFlag =
-    "--actors reader,gateway --actors writer --scale reader=4 --scale=writer=0 --data d --host ::1 --port 0 --app shop " +
+    "--actors reader,gateway --actors writer --scale reader=4 --scale=writer=0 --kafka a.example:1,[::1]:9092 --data d --host ::1 --port 0 --app shop " +
     "--instance a-1 --token-file t --channel-key-file k --allow-origin https://a.example --allow-origin http://b.example:81 " +
     "--log json --drain 30"
   const everyValue = {
     actors: Option.some(["reader", "gateway", "writer"]),
     scale: Option.some({ reader: 4, writer: 0 }),
+    kafka: Option.some(["a.example:1", "[::1]:9092"]),
     data: "d",
     host: "::1",
     port: 0,
@@ -148,6 +153,7 @@ describe("start", () => {
       const { seen } = yield* sixfold("start", {
         SIXFOLD_ACTORS: "reader,gateway,writer",
         SIXFOLD_SCALE: "reader=4, writer=0",
+        SIXFOLD_KAFKA: "a.example:1, [::1]:9092",
         SIXFOLD_DATA: "d",
         SIXFOLD_HOST: "::1",
         SIXFOLD_PORT: "0",
@@ -183,8 +189,9 @@ describe("start", () => {
 describe("topics", () => {
   it.effect("only looks unless told to create", () =>
     Effect.gen(function* () {
-      expect((yield* sixfold("topics --data d")).seen.topics).toEqual({ data: "d", create: false })
-      expect((yield* sixfold("topics --create")).seen.topics).toEqual({ data: "./data", create: true })
+      const kafka = Option.none()
+      expect((yield* sixfold("topics --data d")).seen.topics).toEqual({ kafka, data: "d", create: false })
+      expect((yield* sixfold("topics --create")).seen.topics).toEqual({ kafka, data: "./data", create: true })
       expect((yield* sixfold("topics", { SIXFOLD_CREATE: "true" })).seen.topics).toMatchObject({ create: true })
     })
   )

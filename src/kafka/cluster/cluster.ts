@@ -75,23 +75,9 @@ const security = Config.all([Config.withDefault(Config.Boolean("SIXFOLD_KAFKA_TL
   Config.map(([tls, sasl]) => ({ tls, ...sasl }))
 )
 
-const brokers = Config.map(Config.NonEmptyString("SIXFOLD_KAFKA"), (list) =>
-  list
-    .split(",")
-    .map((broker) => broker.trim())
-    .filter((broker) => broker !== "")
-)
-
 /**
- * The layer as the environment describes it: `SIXFOLD_KAFKA` (host:port, comma-separated; not needed where `options` name the brokers),
- * `SIXFOLD_KAFKA_TLS` (true or false), `SIXFOLD_KAFKA_SASL_MECHANISM`, `SIXFOLD_KAFKA_SASL_USERNAME`, `SIXFOLD_KAFKA_SASL_PASSWORD`.
- * `options` go over it.
+ * The layer with its security as the environment describes it: `SIXFOLD_KAFKA_TLS` (true or false), `SIXFOLD_KAFKA_SASL_MECHANISM`,
+ * `SIXFOLD_KAFKA_SASL_USERNAME`, `SIXFOLD_KAFKA_SASL_PASSWORD`. `options` go over it.
  */
-export const layerConfig = (
-  options: Partial<ClusterOptions> = {}
-): Layer.Layer<Kafka, KafkaError | Config.ConfigError> =>
-  Layer.unwrap(
-    Effect.gen(function* () {
-      return layer({ brokers: options.brokers ?? (yield* brokers), ...(yield* security), ...options })
-    })
-  )
+export const layerConfig = (options: ClusterOptions): Layer.Layer<Kafka, KafkaError | Config.ConfigError> =>
+  Layer.unwrap(Effect.map(security, (security) => layer({ ...security, ...options })))

@@ -30,6 +30,8 @@ export interface Metadata {
   /** All brokers known, the bootstrap ones only before the first answer. */
   readonly brokers: () => ReadonlyArray<Broker>
   readonly controller: () => Broker | undefined
+  /** How many brokers there are: those that are down, and second addresses of the same one, do not count. */
+  readonly size: () => number
   /** As last told, without asking. */
   readonly known: (topic: string) => TopicMetadata | undefined
   readonly knownLeader: (topic: string, partition: number) => Leader | undefined
@@ -184,6 +186,7 @@ export const make = Effect.fnUntraced(function* (
     clusterId,
     brokers,
     controller: () => nodes.get(controllerId),
+    size: () => nodes.size,
     known: (name) => topics.get(name),
     knownLeader,
     refresh,

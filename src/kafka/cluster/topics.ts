@@ -28,7 +28,7 @@ export const make = (settings: Settings, metadata: Metadata, connections: Connec
         if (n > 0) yield* metadata.refresh([])
         const brokers = metadata.brokers()
         const controller = metadata.controller() ?? brokers[n % brokers.length]!
-        const copies = Math.min(replicas, brokers.length)
+        const copies = Math.min(replicas, metadata.size())
         const answer = yield* connections.request(controller, createTopics, {
           timeout: settings.requestTimeout * 0.8,
           topics: missing.map((topic) => ({
