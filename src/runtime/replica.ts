@@ -172,7 +172,7 @@ export const make = Effect.fnUntraced(function* (
 
   const ring = Effect.gen(function* () {
     yield* alarm.close
-    const now = yield* Clock.currentTimeMillis
+    const now = time()
     for (let item = heap.popDue(now); item !== undefined; item = heap.popDue(now)) item.partition.ring(item)
     if (lookAt <= now) {
       lookAt = Infinity
