@@ -142,9 +142,9 @@ export const deadLetter = (
     failedAt: now,
     letter: { id, cause, attempts: task.attempt, source: sourceOf(partition, task) }
   }
-  return deadLetterRecord(
-    task._tag === "Timer"
-      ? { ...common, value: cell.bytes ?? null, headers: [] }
-      : { ...common, value: task.message.value, headers: task.message.headers }
-  )
+  if (task._tag === "Timer") return deadLetterRecord({ ...common, value: cell.bytes ?? null, headers: [] })
+  const { headers, origin, value } = task.message
+  const replays = origin?.replays ?? 0
+  const isTimer = origin !== undefined && "timer" in origin.source
+  return deadLetterRecord({ ...common, replays, headers, value: isTimer ? (cell.bytes ?? null) : value })
 }

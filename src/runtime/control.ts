@@ -1,9 +1,12 @@
 import { Option, Result, Schema } from "effect"
 import { jsonText } from "../actor/topic.ts"
-import type { Header, KafkaRecord } from "../kafka/records.ts"
+import type { Batch, Header, KafkaRecord } from "../kafka/records.ts"
 import * as Entry from "../store/entry.ts"
-import type { Cell } from "./cell.ts"
+import type { Cell, Message } from "./cell.ts"
 import { advance, deadLetter, setTimer, waitFor } from "./completion.ts"
+import { doneRecord } from "./deadLetter.ts"
+import type { Letter } from "./deadLetter.ts"
+import { letterAt } from "./letters.ts"
 import type { EntryChange, Finished, Partition } from "./partition.ts"
 
 /**
@@ -12,9 +15,20 @@ import type { EntryChange, Finished, Partition } from "./partition.ts"
  * - `pause`: nothing of the key runs until it is resumed; its messages are parked, its timers wait.
  * - `resume`: what is paused or held goes on; a held message or timer is tried again at once.
  * - `skip`: what the key waits for or holds goes to the dead letters, and the next one runs.
+ * - `replay`: the dead letter of this id is handled anew, behind what the key has, under its first idempotency key; once for an
+ *   id, and a message that has been replayed `mostReplays` times stays where it is.
+ * - `discard`: the dead letter of this id is never replayed.
  */
-export const Command = Schema.Struct({ op: Schema.Literals(["pause", "resume", "skip"]) })
+export const Command = Schema.Union([
+  Schema.Struct({ op: Schema.Literals(["pause", "resume", "skip"]) }),
+  Schema.Struct({ op: Schema.Literals(["replay", "discard"]), id: Schema.String })
+])
 export type Command = typeof Command.Type
+export type KeyCommand = Exclude<Command, { readonly id: string }>
+export type LetterCommand = Extract<Command, { readonly id: string }>
+
+/** A message that fails again and again is replayed so often, and no more. */
+export const mostReplays = 5
 
 export const controlHeader = "sixfold-control"
 
@@ -39,14 +53,38 @@ export const commandOf = (record: KafkaRecord): Option.Option<Command> => {
   return Option.flatMap(Result.getSuccess(parsed), Result.getSuccess)
 }
 
-/** What obeying the command writes. Repeating a command changes nothing. */
+/** Dead letters of a partition that were looked up for the commands of a batch, by offset. */
+export type Letters = ReadonlyMap<number, Letter>
+
+/** The offsets of the dead letters that a batch's commands want replayed. */
+export const wantedLetters = (actor: string, { partition, records }: Batch): ReadonlyArray<number> => {
+  const wanted: Array<number> = []
+  for (const record of records) {
+    if (record.headers.length === 0 || commanded(record) !== actor) continue
+    const command = Option.getOrUndefined(commandOf(record))
+    const at = command?.op === "replay" ? letterAt(command.id) : undefined
+    if (at?.partition === partition) wanted.push(at.offset)
+  }
+  return wanted
+}
+
+type Written = Pick<Finished, "entries" | "outputs">
+const nothing: Written = { entries: [], outputs: [] }
+
+/** What obeying the command in this message writes. Repeating a command changes nothing. */
 export const obey = (
   partition: Partition,
-  cell: Cell,
-  { op }: Command,
-  now: number
-): Pick<Finished, "entries" | "outputs"> => {
-  switch (op) {
+  message: Message,
+  command: Command,
+  now: number,
+  letters: Letters
+): Written => {
+  const { cell } = message
+  switch (command.op) {
+    case "replay":
+      return replay(partition, message, command.id, now, letters)
+    case "discard":
+      return done(partition, cell, command, now)
     case "pause": {
       cell.paused ??= { since: now }
       return { entries: [[Entry.pauseKey(cell.key), Entry.pauseValue.encode(cell.paused)]], outputs: [] }
@@ -56,6 +94,44 @@ export const obey = (
     case "skip":
       return skip(partition, cell, now)
   }
+}
+
+/** The letter is done with: no later command about it takes effect. */
+const done = (partition: Partition, { key }: Cell, { id, op }: LetterCommand, now: number): Written => {
+  const at = letterAt(id)
+  if (at?.partition !== partition.partition || partition.letters.has(at.offset)) return nothing
+  return {
+    entries: partition.letters.add(at.offset, { op, at: now }),
+    outputs: [
+      doneRecord(
+        { topic: partition.deadLetters, partition: partition.partition, key: utf8.encode(key) },
+        at.offset,
+        op,
+        now
+      )
+    ]
+  }
+}
+
+/** The letter's message is parked behind all that its key has, in the place of the command. */
+const replay = (partition: Partition, message: Message, id: string, now: number, letters: Letters): Written => {
+  const { cell } = message
+  const letter = letters.get(letterAt(id)?.offset ?? -1)
+  if (
+    letter === undefined ||
+    letter.key === null ||
+    text.decode(letter.key) !== cell.key ||
+    letter.origin.replays >= mostReplays
+  )
+    return nothing
+  if (partition.isCrowded(cell)) return nothing
+  const { entries, outputs } = done(partition, cell, { op: "replay", id }, now)
+  if (entries.length === 0) return nothing
+  const { headers, timestamp, value } = letter
+  const origin = { ...letter.origin, replays: letter.origin.replays + 1 }
+  const replayed = { ...message, done: true, headers, timestamp, value, bytes: value?.length ?? 0, origin }
+  partition.parkAll(cell)
+  return { entries: [...entries, partition.setAside(replayed)], outputs }
 }
 
 const unpause = (cell: Cell): ReadonlyArray<EntryChange> => {
@@ -71,7 +147,7 @@ const retryNow = (partition: Partition, cell: Cell, now: number): ReadonlyArray<
   return cell.wait === undefined ? timers : [...timers, waitFor(partition, cell, { ...cell.wait, until: now })]
 }
 
-const skip = (partition: Partition, cell: Cell, now: number): Pick<Finished, "entries" | "outputs"> => {
+const skip = (partition: Partition, cell: Cell, now: number): Written => {
   const entries: Array<EntryChange> = []
   const outputs: Array<Finished["outputs"][number]> = []
   for (const [name, timer] of heldTimers(cell)) {

@@ -1,9 +1,11 @@
 import { DateTime } from "effect"
 import type { DeadLetter } from "../actor/actor.ts"
 import type { TopicSpec } from "../kafka/kafka.ts"
-import type { Header, ProducerRecord } from "../kafka/records.ts"
+import type { Header, KafkaRecord, ProducerRecord } from "../kafka/records.ts"
+import type { Origin } from "../store/entry.ts"
 
 const utf8 = new TextEncoder()
+const text = new TextDecoder()
 const day = 86_400_000
 const margin = 65_536
 const defaultLimit = 1_048_588
@@ -30,7 +32,15 @@ export interface DeadRecord {
   readonly letter: DeadLetter
   /** Milliseconds since the epoch. */
   readonly failedAt: number
+  /** How often it has been replayed before. Default 0. */
+  readonly replays?: number
 }
+
+/** The first of the headers that a dead letter adds to its message's own. */
+const firstHeader = "sixfold-error"
+const replaysHeader = "sixfold-replays"
+/** On a record without a value: this dead letter of the same partition (by offset) is done with. */
+const doneHeader = "sixfold-done"
 
 export const deadLetterRecord = (dead: DeadRecord): ProducerRecord => {
   const { letter } = dead
@@ -54,11 +64,77 @@ export const deadLetterRecord = (dead: DeadRecord): ProducerRecord => {
     timestamp: dead.failedAt,
     headers: [
       ...dead.headers,
-      header("sixfold-error", letter.cause),
+      header(firstHeader, letter.cause),
       ...source,
       header("sixfold-attempts", String(letter.attempts)),
       header("sixfold-failed-at", DateTime.formatIso(DateTime.makeUnsafe(dead.failedAt))),
-      header("sixfold-idempotency-key", letter.id)
+      header("sixfold-idempotency-key", letter.id),
+      ...(dead.replays === undefined || dead.replays === 0 ? [] : [header(replaysHeader, String(dead.replays))])
     ]
+  }
+}
+
+/** Tells whoever reads the dead letters that this one has been replayed or discarded. */
+export const doneRecord = (
+  at: Pick<ProducerRecord, "topic" | "partition" | "key">,
+  offset: number,
+  op: "replay" | "discard",
+  now: number
+): ProducerRecord => ({
+  ...at,
+  value: null,
+  timestamp: now,
+  headers: [
+    [doneHeader, utf8.encode(String(offset))],
+    ["sixfold-op", utf8.encode(op)]
+  ]
+})
+
+/** The offset of the dead letter that is done with, where the record says so. */
+export const doneWith = ({ headers, value }: Pick<KafkaRecord, "headers" | "value">): number | undefined => {
+  const [first] = headers
+  return value === null && first?.[0] === doneHeader ? Number(text.decode(first[1])) : undefined
+}
+
+/** A dead letter read back. `headers` and `value` are the message's own. */
+export interface Letter {
+  /** Milliseconds since the epoch, of the dead letter. */
+  readonly timestamp: number
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  readonly headers: ReadonlyArray<Header>
+  readonly error: string
+  readonly attempts: number
+  /** ISO 8601. */
+  readonly failedAt: string
+  readonly origin: Origin
+}
+
+/** Reads a record of the dead letters; none where it is not one of ours. */
+export const readLetter = (record: KafkaRecord): Letter | undefined => {
+  const { headers, key, timestamp, value } = record
+  const first = headers.findLastIndex(([name]) => name === firstHeader)
+  if (first < 0) return undefined
+  const own = new Map(headers.slice(first).map(([name, value]) => [name, text.decode(value)]))
+  const id = own.get("sixfold-idempotency-key")
+  const [timer, topic] = [own.get("sixfold-source-timer"), own.get("sixfold-source-topic")]
+  if (id === undefined || (timer === undefined && topic === undefined)) return undefined
+  const source: Origin["source"] =
+    timer === undefined
+      ? {
+          topic: topic!,
+          partition: Number(own.get("sixfold-source-partition")),
+          offset: Number(own.get("sixfold-source-offset"))
+        }
+      : { timer, due: Date.parse(own.get("sixfold-due") ?? "") }
+  return {
+    timestamp,
+    key,
+    value,
+    headers: headers.slice(0, first),
+    error: own.get(firstHeader)!,
+    attempts: Number(own.get("sixfold-attempts")),
+    failedAt: own.get("sixfold-failed-at") ?? "",
+    origin: { id, source, replays: Number(own.get(replaysHeader) ?? 0) }
   }
 }

@@ -7,7 +7,9 @@ import { Cell, passive } from "./cell.ts"
 import type { Message, Running } from "./cell.ts"
 import type { Emitted } from "./collect.ts"
 import { commanded, commandOf, obey } from "./control.ts"
+import type { Letters } from "./control.ts"
 import { deadLetterRecord } from "./deadLetter.ts"
+import { LettersDone } from "./letters.ts"
 import { Window } from "./window.ts"
 
 /** A changed entry of the changelog; a null value deletes it. */
@@ -64,7 +66,8 @@ const text = new TextDecoder()
 /** Messages, and bytes of them, that may wait behind one key; what comes then goes to the dead letters. */
 const mostParked = 10_000
 const mostParkedBytes = 16 * 1_048_576
-const crowded = ({ parked, parkedBytes }: Cell) => parked.length >= mostParked || parkedBytes >= mostParkedBytes
+const noLetters: Letters = new Map()
+
 /**
  * One owned inbox partition: which keys exist, what each does next, and what may be settled. A state machine without effects;
  * the replica drives it. `over` ends it: what still comes back from its handlers is dropped.
@@ -81,6 +84,8 @@ export class Partition implements TopicPartition {
   /** Called once when nothing runs any more. */
   onQuiet: (() => void) | undefined
   position: Entry.Position
+  /** Dead letters that an operator is done with. */
+  readonly letters = new LettersDone()
   /** The offset after the last one polled, and the end the broker told of. */
   readOffset = 0
   endOffset = 0
@@ -134,16 +139,17 @@ export class Partition implements TopicPartition {
 
   // ------------------------------------------------------------------ admitting
 
-  admit(batch: Batch, now: number): void {
+  /** `letters`: the dead letters that the batch's commands want, looked up. */
+  admit(batch: Batch, now: number, letters: Letters = noLetters): void {
     const last = batch.records.length - 1
     batch.records.forEach((record, index) => {
-      this.admitRecord(record, index === last ? batch.nextOffset : record.offset + 1, now)
+      this.admitRecord(record, index === last ? batch.nextOffset : record.offset + 1, now, letters)
     })
     this.readOffset = batch.nextOffset
     this.endOffset = batch.endOffset
   }
 
-  private admitRecord(record: KafkaRecord, next: number, now: number): void {
+  private admitRecord(record: KafkaRecord, next: number, now: number, letters: Letters): void {
     const { codec, spec } = this.around.definition.inbox
     const key = codec.decodeKey(record.key)
     const misplaced = record.key !== null && partitionFor(record.key, spec.partitions) !== this.partition
@@ -152,11 +158,11 @@ export class Partition implements TopicPartition {
     const message: Message = { ...record, cell, next, bytes, weight: 0, done: false }
     this.window.admit(message)
     if (misplaced) return this.reroute(message, record)
-    if (Result.isFailure(key)) return this.discard(message, record, key.failure.message)
     const whom = record.headers.length === 0 ? undefined : commanded(record)
-    if (whom !== undefined) return this.command(message, record, whom, now)
+    if (whom !== undefined) return this.command(message, record, whom, now, letters)
+    if (Result.isFailure(key)) return this.discard(message, record, key.failure.message)
     if (cell.parked.length > 0 || cell.paused !== undefined) {
-      return crowded(cell) ? this.discard(message, record, "ParkedQueueFull") : this.park(message)
+      return this.isCrowded(cell) ? this.discard(message, record, "ParkedQueueFull") : this.park(message)
     }
     cell.enqueue(message)
     if (cell.running === undefined) this.around.wake(this, cell)
@@ -175,14 +181,16 @@ export class Partition implements TopicPartition {
   }
 
   /** Commands bypass the key's queue; another actor's are only passed over. */
-  private command(message: Message, record: KafkaRecord, whom: string, now: number): void {
+  private command(message: Message, record: KafkaRecord, whom: string, now: number, letters: Letters): void {
     const { cell, offset } = message
     this.window.finish(message, message.bytes)
-    const command = whom === this.actor ? commandOf(record) : Option.none()
-    const written = Option.isNone(command) ? { entries: [], outputs: [] } : obey(this, cell, command.value, now)
+    const command = whom === this.actor ? Option.getOrUndefined(commandOf(record)) : undefined
+    // Without a key there is nothing to command but the dead letter itself.
+    const possible = command !== undefined && (cell !== this.nowhere || command.op === "discard")
+    const written = possible ? obey(this, message, command, now, letters) : { entries: [], outputs: [] }
     this.finish({ cell, offset, ...written })
-    if (cell.paused !== undefined || cell.parked.length > 0) this.parkMailbox(cell)
-    this.around.wake(this, cell)
+    if (cell.paused !== undefined || cell.parked.length > 0) this.parkAll(cell)
+    if (cell !== this.nowhere) this.around.wake(this, cell)
   }
 
   private discard(message: Message, record: KafkaRecord, cause: string): void {
@@ -255,6 +263,18 @@ export class Partition implements TopicPartition {
   private park(message: Message): void {
     const { cell, offset } = message
     this.finish({ cell, offset, outputs: [], entries: [this.setAside(message)] })
+  }
+
+  /** Too much waits behind the key already. */
+  isCrowded({ parked, parkedBytes }: Cell): boolean {
+    return parked.length >= mostParked || parkedBytes >= mostParkedBytes
+  }
+
+  /** All that the key has, in order: the message that runs (and runs on, or has run out of time), then what is not started. */
+  parkAll(cell: Cell): void {
+    const task = cell.running?.task ?? cell.timedOut
+    if (task?._tag === "Message" && !task.message.done) this.park(task.message)
+    this.parkMailbox(cell)
   }
 
   /** What is not started of a key that waits. */

@@ -19,7 +19,7 @@ export interface Performance {
   readonly definition: ActorDefinition
   readonly codec: StateCodec
   /** Idempotency keys of turns whose records the broker refused. */
-  readonly refused: ReadonlySet<string>
+  readonly refused: Set<string>
 }
 
 /** Runs one task of a key: decodes, calls the handler, applies the actor's decisions. Never fails. */
@@ -54,8 +54,10 @@ export const perform = (
         nothing,
         Cause.die(new TimedOut({ after: Duration.format(Duration.fromInputUnsafe(definition.timeout)) }))
       )
-    if (refused.has(id)) return failed(nothing, Cause.fail(new RecordRefused()), giveUp)
+    if (refused.delete(id)) return failed(nothing, Cause.fail(new RecordRefused()), giveUp)
     if (task._tag === "Timer") return attempt(self(definition.handlers.timer![task.name]!))
+    const source = task.message.origin?.source
+    if (source !== undefined && "timer" in source) return attempt(self(definition.handlers.timer![source.timer]!))
     const message = definition.inbox.codec.decodeValue(task.message.value)
     if (Result.isFailure(message)) return failed(nothing, Cause.fail(message.failure), giveUp)
     return attempt(self((state, turn) => definition.handlers.message(state, message.success, turn)))

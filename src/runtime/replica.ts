@@ -1,15 +1,18 @@
-import { Cause, Clock, Deferred, Duration, Effect, Latch } from "effect"
+import { Cause, Clock, Deferred, Duration, Effect, Latch, Option } from "effect"
 import type { Context, Fiber } from "effect"
 import type { AnyActor } from "../actor/actor.ts"
 import { statusLatestTopic, statusTopic } from "../actor/status.ts"
 import type { KafkaError } from "../kafka/errors.ts"
 import { Kafka } from "../kafka/kafka.ts"
 import type { Member } from "../kafka/kafka.ts"
+import type { Batch } from "../kafka/records.ts"
 import { DueHeap } from "../store/heap.ts"
 import type { Cell } from "./cell.ts"
 import * as Codec from "./codec.ts"
 import { complete } from "./completion.ts"
-import { ownTopics } from "./deadLetter.ts"
+import { wantedLetters } from "./control.ts"
+import { ownTopics, readLetter } from "./deadLetter.ts"
+import type { Letter } from "./deadLetter.ts"
 import * as Dispatcher from "./dispatcher.ts"
 import { ReplicaError } from "./errors.ts"
 import * as Metrics from "./metrics.ts"
@@ -183,6 +186,19 @@ export const make = Effect.fnUntraced(function* (
     yield* Effect.timeoutOption(alarm.await, Math.min(next - now, longestSleep))
   })
 
+  // ---------------------------------------------------------------- commands
+
+  /** The dead letters that a batch's commands want replayed. */
+  const lookUp = Effect.fnUntraced(function* (batch: Batch) {
+    const letters = new Map<number, Letter>()
+    for (const offset of wantedLetters(actor.name, batch)) {
+      const record = yield* kafka.read({ topic: deadLetters.name, partition: batch.partition, offset })
+      const letter = Option.isNone(record) ? undefined : readLetter(record.value)
+      if (letter !== undefined) letters.set(offset, letter)
+    }
+    return letters
+  })
+
   // ---------------------------------------------------------------- settling
 
   const ensure = Effect.fnUntraced(function* (sets: ReadonlyArray<SettleSet>) {
@@ -277,10 +293,11 @@ export const make = Effect.fnUntraced(function* (
 
       const poll = Effect.gen(function* () {
         for (const batch of yield* reader.poll) {
+          const letters = yield* lookUp(batch)
           const partition = owner.partitions.get(batch.partition)
           // Polled for an ownership that is over: the present one reads from its own offset.
           if (partition?.phase !== "active" || partition.readOffset !== batch.fromOffset) continue
-          partition.admit(batch, time())
+          partition.admit(batch, time(), letters)
           progress++
           if (!partition.full) continue
           partition.paused = true

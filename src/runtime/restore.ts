@@ -105,6 +105,7 @@ export const restoreRecord = (partition: Partition, { key, value }: KafkaRecord)
     if (value !== null) partition.position = Entry.positionValue.decode(value)
     return
   }
+  if (entry.kind === Entry.kinds.letter) return partition.letters.restore(entry, value)
   const cell = partition.cell(entry.key)
   switch (entry.kind) {
     case Entry.kinds.state:
@@ -116,7 +117,7 @@ export const restoreRecord = (partition: Partition, { key, value }: KafkaRecord)
       else cell.timers.set(Entry.timerName(entry), Entry.timerValue.decode(value))
       break
     case Entry.kinds.parked: {
-      const offset = Entry.parkedOffset(entry)
+      const offset = Entry.entryOffset(entry)
       const others = cell.parked.filter((message) => message.offset !== offset)
       if (value !== null) others.push(parkedMessage(cell, Entry.decodeParked(offset, value)))
       cell.parked = others.sort((a, b) => a.offset - b.offset)

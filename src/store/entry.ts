@@ -17,8 +17,9 @@ import type { Header } from "../kafka/records.ts"
  * | wait | – | `Wait` as JSON: why the key's first parked message waits |
  * | pause | – | `Pause` as JSON: an operator has paused the key |
  * | position | – (the actor key is empty) | `Position` as JSON |
+ * | letter | dead letter's offset (8 bytes; the actor key is empty), or none | `LetterDone` as JSON; without an offset `Floor` |
  */
-export const kinds = { state: 1, timer: 2, parked: 3, wait: 4, position: 5, pause: 6 } as const
+export const kinds = { state: 1, timer: 2, parked: 3, wait: 4, position: 5, pause: 6, letter: 7 } as const
 type Kind = (typeof kinds)[keyof typeof kinds]
 
 const utf8 = new TextEncoder()
@@ -40,11 +41,15 @@ export const timerKey = (key: string, name: string) => entryKey(kinds.timer, key
 export const pauseKey = (key: string) => entryKey(kinds.pause, key)
 export const waitKey = (key: string) => entryKey(kinds.wait, key)
 export const positionKey = entryKey(kinds.position, "")
-export const parkedKey = (key: string, offset: number) => {
+export const floorKey = entryKey(kinds.letter, "")
+
+const offsetBytes = (offset: number): Uint8Array => {
   const rest = new Uint8Array(8)
   new DataView(rest.buffer).setBigUint64(0, BigInt(offset))
-  return entryKey(kinds.parked, key, rest)
+  return rest
 }
+export const parkedKey = (key: string, offset: number) => entryKey(kinds.parked, key, offsetBytes(offset))
+export const letterKey = (offset: number) => entryKey(kinds.letter, "", offsetBytes(offset))
 
 /** A recurrence as stored: plain numbers (milliseconds since the epoch) and strings. */
 export const StoredWhen = Schema.Struct({
@@ -87,9 +92,28 @@ export type Pause = typeof Pause.Type
 export const Position = Schema.Struct({ topicId: Schema.String, next: Schema.Finite, settle: Schema.Finite })
 export type Position = typeof Position.Type
 
+/** What an operator has done with a dead letter, and when. */
+export const LetterDone = Schema.Struct({ op: Schema.Literals(["replay", "discard"]), at: Schema.Finite })
+export type LetterDone = typeof LetterDone.Type
+
+/** Dead letters at or below this offset are done with: single ones are remembered no more. */
+export const Floor = Schema.Struct({ floor: Schema.Finite })
+
+/** What a replayed dead letter was: its first idempotency key, where it came from, and how often it has been replayed. */
+export const Origin = Schema.Struct({
+  id: Schema.String,
+  replays: Schema.Finite,
+  source: Schema.Union([
+    Schema.Struct({ topic: Schema.String, partition: Schema.Finite, offset: Schema.Finite }),
+    Schema.Struct({ timer: Schema.String, due: Schema.Finite })
+  ])
+})
+export type Origin = typeof Origin.Type
+
 const ParkedHead = Schema.Struct({
   timestamp: Schema.Finite,
   tombstone: Schema.Boolean,
+  origin: Schema.optionalKey(Origin),
   headers: Schema.Array(Schema.Tuple([Schema.String, Schema.Uint8ArrayFromBase64]))
 })
 
@@ -106,6 +130,8 @@ export const timerValue = json(Timer)
 export const waitValue = json(Wait)
 export const pauseValue = json(Pause)
 export const positionValue = json(Position)
+export const letterValue = json(LetterDone)
+export const floorValue = json(Floor)
 const parkedHead = json(ParkedHead)
 
 /** A message as it lies in the inbox, less its key. */
@@ -114,13 +140,16 @@ export interface StoredMessage {
   readonly timestamp: number
   readonly value: Uint8Array | null
   readonly headers: ReadonlyArray<Header>
+  /** Where it is a replayed dead letter. */
+  readonly origin?: Origin
 }
 
 export const parkedValue = (message: StoredMessage): Uint8Array => {
   const head = parkedHead.encode({
     timestamp: message.timestamp,
     tombstone: message.value === null,
-    headers: message.headers.map(([name, value]) => [name, value] as const)
+    headers: message.headers.map(([name, value]) => [name, value] as const),
+    ...(message.origin === undefined ? {} : { origin: message.origin })
   })
   const value = message.value ?? none
   const bytes = new Uint8Array(4 + head.length + value.length)
@@ -137,7 +166,8 @@ export const decodeParked = (offset: number, bytes: Uint8Array): StoredMessage =
     offset,
     timestamp: head.timestamp,
     value: head.tombstone ? null : bytes.subarray(4 + length),
-    headers: head.headers
+    headers: head.headers,
+    ...(head.origin === undefined ? {} : { origin: head.origin })
   }
 }
 
@@ -156,6 +186,6 @@ export const decodeEntryKey = (bytes: Uint8Array): EntryKey => {
 
 export const timerName = (entry: EntryKey): string => text.decode(entry.rest)
 
-/** The inbox offset a parked message had: its place in its key's order. */
-export const parkedOffset = (entry: EntryKey): number =>
+/** The inbox offset a parked message had (its place in its key's order), or the dead letter's. */
+export const entryOffset = (entry: EntryKey): number =>
   Number(new DataView(entry.rest.buffer, entry.rest.byteOffset, 8).getBigUint64(0))

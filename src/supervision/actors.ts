@@ -1,9 +1,11 @@
 import { Context } from "effect"
-import type { Effect } from "effect"
+import type { Effect, Option } from "effect"
 import type { KafkaError } from "../kafka/errors.ts"
-import type { Command } from "../runtime/control.ts"
+import type { KeyCommand, LetterCommand } from "../runtime/control.ts"
 import type { ChildStatus, PartitionStatus, State } from "./child.ts"
+import type { Place } from "./deadLetters.ts"
 import type { NodeKind } from "./graph.ts"
+import type { LetterPage, LetterRefused } from "./letters.ts"
 import type { PlannedNode } from "./plan.ts"
 import type { SharedInstance } from "./supervisor.ts"
 
@@ -26,6 +28,16 @@ export interface ActorStatus {
   readonly deadLetters: number
 }
 
+/** What operators do with one actor's dead letters. */
+export interface ActorLetters {
+  /** The letters nobody has replayed or discarded, behind a place. */
+  list(after: Place | undefined, limit: number): Effect.Effect<LetterPage, KafkaError>
+  /** Waits until the command is in the log. */
+  command(command: LetterCommand): Effect.Effect<void, KafkaError | LetterRefused>
+  /** Replays every letter that may be. */
+  readonly replayAll: Effect.Effect<{ readonly replayed: number; readonly refused: number }, KafkaError>
+}
+
 /** What runs in this process: for `/actors`, `/health/actors`, the command line and tests. */
 export class Actors extends Context.Service<
   Actors,
@@ -36,7 +48,9 @@ export class Actors extends Context.Service<
     /** Starts the actor's replicas anew at once; answers how many there are here. */
     restart(name: string): Effect.Effect<number>
     /** Pauses, resumes or skips a key of an actor, wherever it runs; false where there is no keyed actor of that name. */
-    command(name: string, key: string, command: Command): Effect.Effect<boolean, KafkaError>
+    command(name: string, key: string, command: KeyCommand): Effect.Effect<boolean, KafkaError>
+    /** Dead letters of an actor, wherever it runs; none where there is no keyed actor of that name. */
+    letters(name: string): Option.Option<ActorLetters>
     /** The same as `restart` without a drain, as after a crash. For tests. */
     crash(name: string): Effect.Effect<number>
     /** Whether anything here can go on without the clock. */

@@ -1,43 +1,107 @@
 import { Effect, Schedule } from "effect"
 import { Kafka } from "../kafka/kafka.ts"
 import type { TopicSpec } from "../kafka/kafka.ts"
+import type { Batch } from "../kafka/records.ts"
+import { doneWith } from "../runtime/deadLetter.ts"
 
-/** How many dead letters each of the topics holds. */
-export interface DeadLetterCounts {
-  /** By topic. What a program that has just started has not read yet is missing. */
+/** Where a dead letter lies in its topic. */
+export interface Place {
+  readonly partition: number
+  readonly offset: number
+}
+
+/** The dead letters that nobody has replayed or discarded yet, by topic. What a program that has just started has not read yet is missing. */
+export interface OpenLetters {
   count(topic: string): number
+  /** At most `limit` of them behind a place, ordered by partition and offset. */
+  behind(topic: string, place: Place | undefined, limit: number): ReadonlyArray<Place>
 }
 
 const patience = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("1 minute")])
 
-/**
- * Counts the records of dead-letter topics, of all processes' actors: offsets would count transaction markers too. Dead
- * letters are few; one reader over all of them, for as long as the scope lives. When it fails, it counts anew.
- */
-export const count = Effect.fnUntraced(function* (topics: ReadonlyArray<TopicSpec>) {
-  const kafka = yield* Kafka
-  const counts = new Map<string, number>()
+/** Letters of one partition that are listed; of those beyond, only the number is known until some are done with. */
+const mostListed = 100_000
 
-  const follow = Effect.gen(function* () {
-    counts.clear()
+interface Open {
+  /** In order. */
+  readonly offsets: Set<number>
+  unlisted: number
+}
+
+/** What is open of one topic, by partition. Pure. */
+export class TopicLetters {
+  private readonly partitions = new Map<number, Open>()
+  private readonly most: number
+
+  constructor(most = mostListed) {
+    this.most = most
+  }
+
+  take({ partition, records }: Pick<Batch, "partition" | "records">): void {
+    let open = this.partitions.get(partition)
+    if (open === undefined) {
+      open = { offsets: new Set(), unlisted: 0 }
+      this.partitions.set(partition, open)
+    }
+    for (const record of records) {
+      const done = doneWith(record)
+      if (done === undefined) {
+        if (open.offsets.size < this.most) open.offsets.add(record.offset)
+        else open.unlisted++
+      } else if (!open.offsets.delete(done) && open.unlisted > 0) open.unlisted--
+    }
+  }
+
+  get count(): number {
+    let count = 0
+    for (const { offsets, unlisted } of this.partitions.values()) count += offsets.size + unlisted
+    return count
+  }
+
+  behind(place: Place | undefined, limit: number): ReadonlyArray<Place> {
+    const found: Array<Place> = []
+    const numbers = [...this.partitions.keys()].toSorted((a, b) => a - b)
+    for (const partition of numbers) {
+      if (place !== undefined && partition < place.partition) continue
+      const after = place?.partition === partition ? place.offset : -1
+      for (const offset of this.partitions.get(partition)!.offsets) {
+        if (offset <= after) continue
+        if (found.length === limit) return found
+        found.push({ partition, offset })
+      }
+    }
+    return found
+  }
+}
+
+/**
+ * Follows dead-letter topics, of all processes' actors: offsets would count transaction markers too. Dead letters are few; one
+ * reader over all of them, for as long as the scope lives. When it fails, it begins anew.
+ */
+export const follow = Effect.fnUntraced(function* (topics: ReadonlyArray<TopicSpec>) {
+  const kafka = yield* Kafka
+  const open = new Map<string, TopicLetters>()
+
+  const reading = Effect.gen(function* () {
+    open.clear()
     const reader = yield* kafka.reader({ maxBytes: 65_536 })
     for (const { name: topic, partitions } of topics) {
+      open.set(topic, new TopicLetters())
       for (let partition = 0; partition < partitions; partition++) {
         yield* reader.seek({ topic, partition }, yield* kafka.topics.beginOffset({ topic, partition }))
       }
     }
-    while (true) {
-      for (const { records, topic } of yield* reader.poll) {
-        counts.set(topic, (counts.get(topic) ?? 0) + records.length)
-      }
-    }
+    while (true) for (const batch of yield* reader.poll) open.get(batch.topic)?.take(batch)
   })
 
-  yield* Effect.scoped(follow).pipe(
+  yield* Effect.scoped(reading).pipe(
     Effect.tapError((error) => Effect.logWarning("dead letters are counted anew", error.message)),
     Effect.retry(patience),
     Effect.forkScoped
   )
-  const found: DeadLetterCounts = { count: (topic) => counts.get(topic) ?? 0 }
+  const found: OpenLetters = {
+    count: (topic) => open.get(topic)?.count ?? 0,
+    behind: (topic, place, limit) => open.get(topic)?.behind(place, limit) ?? []
+  }
   return found
 })

@@ -1,4 +1,4 @@
-import { Context, Effect, Layer, Schedule } from "effect"
+import { Context, Effect, Layer, Option, Schedule } from "effect"
 import type { Scope } from "effect"
 import { actorOf, isRoutes, nodeName } from "../actor/topology.ts"
 import type { AnyTopology, Topology } from "../actor/topology.ts"
@@ -11,6 +11,7 @@ import type { Place } from "./children.ts"
 import * as DeadLetters from "./deadLetters.ts"
 import { gateway } from "./graph.ts"
 import type { Policy } from "./intensity.ts"
+import * as Letters from "./letters.ts"
 import * as Operator from "./operator.ts"
 import { plan, steps } from "./plan.ts"
 import type { PlannedNode, Selection, TopologyError } from "./plan.ts"
@@ -79,8 +80,9 @@ const start = Effect.fnUntraced(function* (topology: AnyTopology, options: Layer
   const place = { app: options.app ?? "sixfold", instance: options.instance ?? "main" }
   yield* ensureTopics(topics)
   const deadLetters = deadLetterTopics(topology)
-  const letters = yield* DeadLetters.count([...deadLetters.values()])
+  const open = yield* DeadLetters.follow([...deadLetters.values()])
   const operator = yield* Operator.make
+  const letters = Letters.make(yield* Kafka, open, operator)
   const services = yield* sharedServices(topology)
   const policy = options.policy === undefined ? {} : { policy: options.policy }
   const supervisor = yield* Supervisor.make({ instance: place.instance, ...policy })
@@ -95,13 +97,19 @@ const start = Effect.fnUntraced(function* (topology: AnyTopology, options: Layer
         nodes,
         instance: place.instance,
         children: supervisor.status(),
-        deadLetters: (actor) => letters.count(deadLetters.get(actor)?.name ?? "")
+        deadLetters: (actor) => open.count(deadLetters.get(actor)?.name ?? "")
       }),
     restart: supervisor.restart,
     command: (name, key, command) => {
       const actor = actorNamed(topology, name)
       return actor === undefined ? Effect.succeed(false) : Effect.as(operator.command(actor, key, command), true)
     },
+    letters: (name) =>
+      Option.map(Option.fromNullishOr(actorNamed(topology, name)), (actor) => ({
+        list: (after, limit) => letters.list(actor, after, limit),
+        command: (command) => letters.command(actor, command),
+        replayAll: letters.replayAll(actor)
+      })),
     crash: supervisor.crash,
     progress: supervisor.progress,
     busy: supervisor.busy,

@@ -2,8 +2,9 @@ import { Effect, Layer } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
 import { problem } from "../http/problem.ts"
-import type { Command } from "../runtime/control.ts"
+import type { KeyCommand } from "../runtime/control.ts"
 import { Actors } from "./actors.ts"
+import { letterRoutes } from "./letterRoutes.ts"
 import { prometheus } from "./metrics.ts"
 
 const json = (body: unknown, status = 200) => HttpServerResponse.jsonUnsafe(body, { status })
@@ -49,7 +50,7 @@ const restart = HttpRouter.add(
 )
 
 /** 202: the command is in the log, and the key's owner, in whatever process, obeys it in its turn. */
-const command = (op: Command["op"]) =>
+const command = (op: KeyCommand["op"]) =>
   HttpRouter.add(
     "POST",
     `/actors/:name/keys/:key/${op}`,
@@ -94,6 +95,7 @@ export const routes = Layer.mergeAll(
   command("pause"),
   command("resume"),
   command("skip"),
+  letterRoutes,
   health,
   metrics
 )

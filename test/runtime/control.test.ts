@@ -4,10 +4,11 @@ import type { Fiber } from "effect"
 import { Actor, Topic } from "../../src/index.ts"
 import { noHeaders } from "../../src/kafka/records.ts"
 import type { KafkaRecord } from "../../src/kafka/records.ts"
+import type { Ending, Outcome } from "../../src/runtime/attempt.ts"
 import type { Cell } from "../../src/runtime/cell.ts"
 import { complete } from "../../src/runtime/completion.ts"
 import { commandHeaders, encodeCommand } from "../../src/runtime/control.ts"
-import type { Command } from "../../src/runtime/control.ts"
+import type { KeyCommand } from "../../src/runtime/control.ts"
 import { Partition } from "../../src/runtime/partition.ts"
 import { restoreRecord } from "../../src/runtime/restore.ts"
 import { transaction } from "../../src/runtime/settle.ts"
@@ -45,7 +46,7 @@ const message = (offset: number): KafkaRecord => ({
   value: utf8.encode("1"),
   headers: noHeaders
 })
-const command = (offset: number, op: Command["op"], actor = "sum"): KafkaRecord => ({
+const command = (offset: number, op: KeyCommand["op"], actor = "sum"): KafkaRecord => ({
   ...message(offset),
   headers: commandHeaders(actor),
   value: encodeCommand({ op })
@@ -63,6 +64,15 @@ const admit = (partition: Partition, record: KafkaRecord) =>
     0
   )
 
+const outcome = (ending: Ending, cell: Cell): Outcome => ({
+  state: cell.state,
+  bytes: null,
+  emitted: [],
+  reported: [],
+  timers: undefined,
+  ending
+})
+
 /** Runs the key's next task to the ending; whether there was one. */
 const run = (partition: Partition, cell: Cell, ending: "Settled" | "Hold", now = 0): boolean => {
   const task = nextTask(partition, cell, now)
@@ -73,14 +83,7 @@ const run = (partition: Partition, cell: Cell, ending: "Settled" | "Hold", now =
     partition,
     cell,
     task,
-    {
-      state: cell.state,
-      bytes: null,
-      emitted: [],
-      reported: [],
-      timers: undefined,
-      ending: ending === "Settled" ? { _tag: "Settled" } : { _tag: "Hold", cause: "Declined" }
-    },
+    outcome(ending === "Settled" ? { _tag: "Settled" } : { _tag: "Hold", cause: "Declined" }, cell),
     now
   )
   return true
@@ -142,6 +145,21 @@ describe("an operator's command", () => {
       ["1"]
     )
     assert.isTrue(run(partition, cell, "Settled"))
+  })
+
+  it("keeps the order of a key that is paused while its message runs, fails and is retried", () => {
+    const partition = make()
+    for (const offset of [0, 1, 2]) admit(partition, message(offset))
+    const cell = partition.cells.get("a")!
+    const task = nextTask(partition, cell, 0)!
+    partition.started(cell, { task, since: 0, fiber })
+    admit(partition, command(3, "pause"))
+    partition.stopped(cell)
+    complete(partition, cell, task, outcome({ _tag: "Retry", cause: "Unavailable", delay: 10 }, cell), 0)
+    assert.deepStrictEqual(
+      cell.parked.map(({ offset }) => offset),
+      [0, 1, 2]
+    )
   })
 
   it("skips nothing where nothing waits", () => {

@@ -1,10 +1,11 @@
 import { expect, it } from "@effect/vitest"
-import { Context, Effect, Schema } from "effect"
+import { Context, Effect, Option, Schema } from "effect"
 import { HttpRouter } from "effect/http"
 import { describe } from "vitest"
 import { Actors, statusOf } from "../../src/supervision/actors.ts"
 import type { ChildStatus } from "../../src/supervision/child.ts"
 import { prometheus } from "../../src/supervision/metrics.ts"
+import { LetterRefused } from "../../src/supervision/letters.ts"
 import type { PlannedNode } from "../../src/supervision/plan.ts"
 import { routes } from "../../src/supervision/routes.ts"
 
@@ -50,6 +51,23 @@ const served = Effect.gen(function* () {
         commanded.push(`${op} ${key} of ${name}`)
         return name === "renewals"
       }),
+    letters: (name) =>
+      name !== "renewals"
+        ? Option.none()
+        : Option.some({
+            list: (after, limit) =>
+              Effect.sync(() => {
+                commanded.push(`list ${after?.partition}-${after?.offset} ${limit}`)
+                return { letters: [], next: null }
+              }),
+            command: ({ id, op }) =>
+              id === "9-9"
+                ? Effect.fail(new LetterRefused({ reason: "ReplayLimit", message: "too often" }))
+                : Effect.sync(() => {
+                    commanded.push(`${op} letter ${id}`)
+                  }),
+            replayAll: Effect.succeed({ replayed: 3, refused: 1 })
+          }),
     busy: Effect.succeed(false),
     failed: Effect.never
   })
@@ -146,6 +164,39 @@ describe("routes of operations", () => {
         status: 409,
         body: { error: "NotKeyed" }
       })
+    })
+  )
+
+  it.effect("list, replay and discard dead letters", () =>
+    Effect.gen(function* () {
+      const { ask, commanded } = yield* served
+      expect(yield* ask("GET", "/dead-letters/renewals?after=3-17&limit=5")).toEqual({
+        status: 200,
+        body: { letters: [], next: null }
+      })
+      expect((yield* ask("GET", "/dead-letters/renewals")).status).toBe(200)
+      expect((yield* ask("POST", "/dead-letters/renewals/3-17/replay")).status).toBe(202)
+      expect((yield* ask("POST", "/dead-letters/renewals/3-17/discard")).status).toBe(202)
+      expect(yield* ask("POST", "/dead-letters/renewals/replay")).toEqual({
+        status: 202,
+        body: { actor: "renewals", replayed: 3, refused: 1 }
+      })
+      expect(commanded).toEqual([
+        "list 3-17 5",
+        "list undefined-undefined 100",
+        "replay letter 3-17",
+        "discard letter 3-17"
+      ])
+      for (const [method, path, status, error] of [
+        ["GET", "/dead-letters/nobody", 404, "UnknownActor"],
+        ["GET", "/dead-letters/elsewhere", 409, "NotKeyed"],
+        ["GET", "/dead-letters/renewals?limit=0", 400, "InvalidRequest"],
+        ["GET", "/dead-letters/renewals?limit=1e9", 400, "InvalidRequest"],
+        ["GET", "/dead-letters/renewals?after=..%2F", 400, "InvalidRequest"],
+        ["POST", "/dead-letters/renewals/9-9/replay", 409, "ReplayLimit"]
+      ] as const) {
+        expect(yield* ask(method, path)).toMatchObject({ status, body: { error } })
+      }
     })
   )
 
