@@ -18,6 +18,12 @@ export const adapters: ReadonlyArray<{
     uses: ["try"],
     why: "TextDecoder and JSON throw on what another program may have written"
   },
+  {
+    path: "src/client/connection.ts",
+    uses: ["setTimeout", "Math.random"],
+    why: "the client depends on nothing, so that a browser can load it as it is: not on Effect either"
+  },
+  { path: "src/client/frame.ts", uses: ["try"], why: "JSON.parse throws on what a server may send" },
   { path: "src/status/gateway.ts", uses: ["run"], why: "ws calls back outside of any fiber; each event starts one" },
   {
     path: "src/kafka/cluster/batch-decoder.ts",
