@@ -226,6 +226,17 @@ describe("an order that hangs", () => {
       assert.deepInclude(statusOf(it, "o"), { state: "confirmed", invoice: { number: 1 } })
     })
   )
+
+  it.effect("and never gets its invoice is forgotten too", () =>
+    Effect.gen(function* () {
+      const it = world({ seed: 1, lost: ({ topic }) => topic === "invoice-requests" })
+      yield* it.stockUp(new Map([["ant", 1]]))
+      it.place("o", [item("ant", 1)])
+      yield* it.run
+      yield* it.fire(checkout, "forget")
+      assert.isNull(it.state(checkout, "o"))
+    })
+  )
 })
 
 describe("what is remembered", () => {

@@ -117,7 +117,7 @@ export const world = ({ lost = () => false, seed, unruly = false }: WorldOptions
     },
     /** Lets a timer fire for every key that has set it. */
     fire: Effect.fnUntraced(function* (actor: { readonly definition: { readonly inbox: AnyTopic } }, timer: string) {
-      for (const [id, due] of [...timers]) {
+      for (const [id, due] of timers) {
         const { name } = actor.definition.inbox
         if (id.startsWith(`${name} `) && due.delete(timer)) yield* take(name, id.slice(name.length + 1), { timer })
       }
