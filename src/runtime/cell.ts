@@ -102,14 +102,13 @@ export class Cell {
     )
   }
 
+  /** Nothing of it waits, is held or paused. */
+  get free(): boolean {
+    return this.parked.length === 0 && this.wait === undefined && this.paused === undefined
+  }
+
   /** Nothing at all: the cell itself can go. */
   get empty(): boolean {
-    return (
-      this.idle &&
-      this.bytes === undefined &&
-      this.wait === undefined &&
-      this.paused === undefined &&
-      (this.timers === undefined || this.timers.size === 0)
-    )
+    return this.idle && this.free && this.bytes === undefined && (this.timers === undefined || this.timers.size === 0)
   }
 }

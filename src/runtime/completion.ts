@@ -5,6 +5,7 @@ import type { Outcome } from "./attempt.ts"
 import type { Cell, Task } from "./cell.ts"
 import { statusRecords } from "./collect.ts"
 import { deadLetterRecord } from "./deadLetter.ts"
+import { parkMailbox, setAside } from "./parking.ts"
 import type { EntryChange, Partition } from "./partition.ts"
 import { idempotencyKey, sourceOf } from "./identity.ts"
 
@@ -32,7 +33,7 @@ export const complete = (partition: Partition, cell: Cell, task: Task, outcome: 
   const id = idempotencyKey(partition, cell, task)
   partition.finish({ cell, id, emitted: outcome.emitted, offset, outputs, entries })
   // What waits behind a message that has just been parked is parked behind it, as turns of its own.
-  if (cell.parked.length > 0) partition.parkMailbox(cell)
+  if (cell.parked.length > 0) parkMailbox(partition, cell)
 }
 
 const outputsOf = (cell: Cell, outcome: Outcome, now: number): Array<ProducerRecord> => {
@@ -59,7 +60,7 @@ const completeMessage = (
   const { cell } = message
   const entries: Array<EntryChange> = []
   if (ending._tag === "Retry" || ending._tag === "Hold") {
-    if (!message.done) entries.push(partition.setAside(message))
+    if (!message.done) entries.push(setAside(partition, message))
     const until = ending._tag === "Retry" ? { until: now + ending.delay } : {}
     entries.push(waitFor(partition, cell, { attempt, cause: ending.cause, since: cell.wait?.since ?? now, ...until }))
     return entries

@@ -7,6 +7,7 @@ import { advance, deadLetter, setTimer, waitFor } from "./completion.ts"
 import { doneRecord } from "./deadLetter.ts"
 import type { Letter } from "./deadLetter.ts"
 import { letterAt } from "./letters.ts"
+import { isCrowded, parkAll, setAside } from "./parking.ts"
 import type { EntryChange, Finished, Partition } from "./partition.ts"
 
 /**
@@ -87,6 +88,7 @@ export const obey = (
       return done(partition, cell, command, now)
     case "pause": {
       cell.paused ??= { since: now }
+      partition.waiting.add(cell)
       return { entries: [[Entry.pauseKey(cell.key), Entry.pauseValue.encode(cell.paused)]], outputs: [] }
     }
     case "resume":
@@ -124,14 +126,14 @@ const replay = (partition: Partition, message: Message, id: string, now: number,
     letter.origin.replays >= mostReplays
   )
     return nothing
-  if (partition.isCrowded(cell)) return nothing
+  if (isCrowded(cell)) return nothing
   const { entries, outputs } = done(partition, cell, { op: "replay", id }, now)
   if (entries.length === 0) return nothing
   const { headers, timestamp, value } = letter
   const origin = { ...letter.origin, replays: letter.origin.replays + 1 }
   const replayed = { ...message, done: true, headers, timestamp, value, bytes: value?.length ?? 0, origin }
-  partition.parkAll(cell)
-  return { entries: [...entries, partition.setAside(replayed)], outputs }
+  parkAll(partition, cell)
+  return { entries: [...entries, setAside(partition, replayed)], outputs }
 }
 
 const unpause = (cell: Cell): ReadonlyArray<EntryChange> => {

@@ -9,8 +9,8 @@ export interface Dispatcher {
   readonly wake: (partition: Partition, cell: Cell) => void
   /** Nothing is ready and nothing runs. */
   readonly idle: () => boolean
-  /** The running workers. */
-  readonly active: () => number
+  /** Keys that are ready and not taken yet. */
+  readonly waiting: () => number
 }
 
 export interface Work<R> {
@@ -76,6 +76,6 @@ export const make = Effect.fnUntraced(function* <R>(
       if (active < workers) start()
     },
     idle: () => active === 0 && head === ready.length,
-    active: () => active
+    waiting: () => ready.length - head
   }
 })

@@ -1,4 +1,4 @@
-import { Effect, FiberMap } from "effect"
+import { Clock, Effect, FiberMap } from "effect"
 import type { Duration, Scope } from "effect"
 import type { KafkaError } from "../kafka/errors.ts"
 import type { Assignment, Kafka, Member, Reader, RebalanceListener } from "../kafka/kafka.ts"
@@ -18,6 +18,8 @@ export interface Surroundings {
   readonly reader: Reader
   readonly settler: Settler
   readonly create: (at: TopicPartition, topicId: string) => Partition
+  /** Ownership of a partition is over. */
+  readonly ended: (partition: Partition) => void
   /** For a rebalance: how long started handlers may go on. */
   readonly patience: Duration.Duration
   readonly failed: (error: KafkaError | ReplicaError) => Effect.Effect<void>
@@ -63,6 +65,7 @@ export const make = Effect.fnUntraced(function* (
       topicId
     })
     partition.activate(next, topicId)
+    partition.progressAt = yield* Clock.currentTimeMillis
     yield* around.reader.seek(at(number), next)
   })
 
@@ -87,8 +90,11 @@ export const make = Effect.fnUntraced(function* (
   const drop = Effect.fnUntraced(function* (number: number) {
     yield* FiberMap.remove(takes, number)
     yield* around.reader.stop(at(number))
-    owned.get(number)?.end()
+    const partition = owned.get(number)
+    if (partition === undefined) return
+    partition.end()
     owned.delete(number)
+    around.ended(partition)
   })
 
   /** Lets started handlers finish, then settles; what is not settled in time is dropped. */

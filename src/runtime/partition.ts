@@ -1,14 +1,9 @@
-import { Option, Result } from "effect"
 import type { ActorDefinition } from "../actor/actor.ts"
-import type { Batch, KafkaRecord, ProducerRecord, TopicPartition } from "../kafka/records.ts"
-import { partitionFor } from "../kafka/partitioner.ts"
+import type { ProducerRecord, TopicPartition } from "../kafka/records.ts"
 import * as Entry from "../store/entry.ts"
 import { Cell, passive } from "./cell.ts"
 import type { Message, Running } from "./cell.ts"
 import type { Emitted } from "./collect.ts"
-import { commanded, commandOf, obey } from "./control.ts"
-import type { Letters } from "./control.ts"
-import { deadLetterRecord } from "./deadLetter.ts"
 import { LettersDone } from "./letters.ts"
 import { Window } from "./window.ts"
 
@@ -61,13 +56,6 @@ export interface SettleSet {
   readonly position: Entry.Position
 }
 
-const text = new TextDecoder()
-
-/** Messages, and bytes of them, that may wait behind one key; what comes then goes to the dead letters. */
-const mostParked = 10_000
-const mostParkedBytes = 16 * 1_048_576
-const noLetters: Letters = new Map()
-
 /**
  * One owned inbox partition: which keys exist, what each does next, and what may be settled. A state machine without effects;
  * the replica drives it. `over` ends it: what still comes back from its handlers is dropped.
@@ -78,22 +66,28 @@ export class Partition implements TopicPartition {
   readonly cells = new Map<string, Cell>()
   readonly window = new Window<Message>()
   readonly running = new Set<Cell>()
+  /** Keys that may have something parked, held or paused: what a status looks at. */
+  readonly waiting = new Set<Cell>()
   phase: "restoring" | "active" | "draining" | "over" = "restoring"
   /** Its reading is held back: the window is full. */
   paused = false
   /** Called once when nothing runs any more. */
   onQuiet: (() => void) | undefined
   position: Entry.Position
+  /** How far the restore of its state is, in offsets of the changelog. */
+  restored = { done: 0, end: 0 }
   /** Dead letters that an operator is done with. */
   readonly letters = new LettersDone()
   /** The offset after the last one polled, and the end the broker told of. */
   readOffset = 0
   endOffset = 0
+  /** When it last settled, or last had nothing to settle (milliseconds since the epoch). */
+  progressAt = 0
   /** Finished and not settled, in the order of finishing. */
   private finished: Array<Finished> = []
   /** For records whose key cannot be read: they have no state. */
-  private readonly nowhere = new Cell("")
-  private readonly around: Surroundings
+  readonly nowhere = new Cell("")
+  readonly around: Surroundings
 
   constructor(around: Surroundings, at: TopicPartition, topicId: string) {
     this.around = around
@@ -131,103 +125,30 @@ export class Partition implements TopicPartition {
     this.readOffset = next
     this.phase = "active"
     for (const cell of this.cells.values()) {
-      for (const [name, timer] of cell.timers ?? []) this.expect(cell, timer.retryAt ?? timer.due, name)
+      if (!cell.free) this.waiting.add(cell)
+      for (const [name, { due, retryAt }] of cell.timers ?? []) {
+        if (retryAt !== Entry.held) this.expect(cell, retryAt ?? due, name)
+      }
       if (cell.wait?.until !== undefined) this.expect(cell, cell.wait.until)
       else if (cell.parked.length > 0 && cell.wait === undefined) this.around.wake(this, cell)
     }
   }
 
-  // ------------------------------------------------------------------ admitting
-
-  /** `letters`: the dead letters that the batch's commands want, looked up. */
-  admit(batch: Batch, now: number, letters: Letters = noLetters): void {
-    const last = batch.records.length - 1
-    batch.records.forEach((record, index) => {
-      this.admitRecord(record, index === last ? batch.nextOffset : record.offset + 1, now, letters)
-    })
-    this.readOffset = batch.nextOffset
-    this.endOffset = batch.endOffset
-  }
-
-  private admitRecord(record: KafkaRecord, next: number, now: number, letters: Letters): void {
-    const { codec, spec } = this.around.definition.inbox
-    const key = codec.decodeKey(record.key)
-    const misplaced = record.key !== null && partitionFor(record.key, spec.partitions) !== this.partition
-    const cell = Result.isFailure(key) || misplaced ? this.nowhere : this.cell(text.decode(record.key!))
-    const bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0)
-    const message: Message = { ...record, cell, next, bytes, weight: 0, done: false }
-    this.window.admit(message)
-    if (misplaced) return this.reroute(message, record)
-    const whom = record.headers.length === 0 ? undefined : commanded(record)
-    if (whom !== undefined) return this.command(message, record, whom, now, letters)
-    if (Result.isFailure(key)) return this.discard(message, record, key.failure.message)
-    if (cell.parked.length > 0 || cell.paused !== undefined) {
-      return this.isCrowded(cell) ? this.discard(message, record, "ParkedQueueFull") : this.park(message)
-    }
-    cell.enqueue(message)
-    if (cell.running === undefined) this.around.wake(this, cell)
-  }
-
-  /** Some producers partition by another hash: the record goes to where the state of its key is. */
-  private reroute(message: Message, record: KafkaRecord): void {
-    const partition = partitionFor(record.key!, this.around.definition.inbox.spec.partitions)
-    this.window.finish(message, message.bytes)
-    this.finish({
-      cell: message.cell,
-      offset: message.offset,
-      outputs: [{ ...record, topic: this.topic, partition }],
-      entries: []
-    })
-  }
-
-  /** Commands bypass the key's queue; another actor's are only passed over. */
-  private command(message: Message, record: KafkaRecord, whom: string, now: number, letters: Letters): void {
-    const { cell, offset } = message
-    this.window.finish(message, message.bytes)
-    const command = whom === this.actor ? Option.getOrUndefined(commandOf(record)) : undefined
-    // Without a key there is nothing to command but the dead letter itself.
-    const possible = command !== undefined && (cell !== this.nowhere || command.op === "discard")
-    const written = possible ? obey(this, message, command, now, letters) : { entries: [], outputs: [] }
-    this.finish({ cell, offset, ...written })
-    if (cell.paused !== undefined || cell.parked.length > 0) this.parkAll(cell)
-    if (cell !== this.nowhere) this.around.wake(this, cell)
-  }
-
-  private discard(message: Message, record: KafkaRecord, cause: string): void {
-    this.window.finish(message, message.bytes)
-    const { offset, timestamp } = record
-    const source = { topic: this.topic, partition: this.partition, offset }
-    const letter = { id: `${this.topic}/${this.partition}/${offset}`, cause, attempts: 1, source }
-    this.finish({
-      cell: message.cell,
-      offset,
-      outputs: [
-        deadLetterRecord({
-          ...record,
-          topic: this.around.deadLetters,
-          partition: this.partition,
-          letter,
-          failedAt: timestamp
-        })
-      ],
-      entries: []
-    })
-  }
-
   // ------------------------------------------------------------------ what a key does next
+
+  /** Whether the due time still holds: a timer may have been cancelled or set anew since. */
+  awaits({ cell, due, timer }: DueItem): boolean {
+    if (this.phase === "over") return false
+    if (timer === undefined) return cell.wait?.until === due
+    const now = cell.timers?.get(timer)
+    return now !== undefined && (now.retryAt ?? now.due) === due
+  }
 
   /** Keys whose time has come become ready. */
   ring(item: DueItem): void {
-    const { cell, due, timer } = item
-    if (this.phase === "over") return
-    if (timer === undefined) {
-      if (cell.wait?.until === due) this.around.wake(this, cell)
-      return
-    }
-    const now = cell.timers?.get(timer)
-    if (now === undefined || (now.retryAt ?? now.due) !== due) return
-    cell.ring(timer)
-    this.around.wake(this, cell)
+    if (!this.awaits(item)) return
+    if (item.timer !== undefined) item.cell.ring(item.timer)
+    this.around.wake(this, item.cell)
   }
 
   /** A handler of the key has begun. */
@@ -249,54 +170,6 @@ export class Partition implements TopicPartition {
   end(): void {
     this.phase = "over"
     for (const cell of this.running) cell.running!.fiber.interruptUnsafe()
-  }
-
-  // ------------------------------------------------------------------ parking
-
-  /** Puts a message behind the others of its key: it no longer holds the prefix. */
-  setAside(message: Message): EntryChange {
-    this.window.finish(message, message.bytes)
-    message.cell.park(message)
-    return [Entry.parkedKey(message.cell.key, message.offset), Entry.parkedValue(message)]
-  }
-
-  private park(message: Message): void {
-    const { cell, offset } = message
-    this.finish({ cell, offset, outputs: [], entries: [this.setAside(message)] })
-  }
-
-  /** Too much waits behind the key already. */
-  isCrowded({ parked, parkedBytes }: Cell): boolean {
-    return parked.length >= mostParked || parkedBytes >= mostParkedBytes
-  }
-
-  /** All that the key has, in order: the message that runs (and runs on, or has run out of time), then what is not started. */
-  parkAll(cell: Cell): void {
-    const task = cell.running?.task ?? cell.timedOut
-    if (task?._tag === "Message" && !task.message.done) this.park(task.message)
-    this.parkMailbox(cell)
-  }
-
-  /** What is not started of a key that waits. */
-  parkMailbox(cell: Cell): void {
-    for (let message = cell.dequeue(); message !== undefined; message = cell.dequeue()) this.park(message)
-  }
-
-  /**
-   * Parks the started messages that have held the prefix for too long, while their handlers run on. What is not started
-   * yet only waits for a worker and is never parked for that. Answers when to look again; undefined: when something changes.
-   */
-  parkHolders(now: number): number | undefined {
-    for (;;) {
-      const holder = this.window.holder()
-      if (holder === undefined) return undefined
-      const { running } = holder.cell
-      if (running?.task._tag !== "Message" || running.task.message !== holder) return undefined
-      const until = running.since + this.around.holdLimit
-      if (until > now && this.window.done * 2 < this.around.capacity) return until
-      this.park(holder)
-      this.parkMailbox(holder.cell)
-    }
   }
 
   // ------------------------------------------------------------------ settling
@@ -342,6 +215,7 @@ export class Partition implements TopicPartition {
   /** Frees what an idle key does not need. */
   private release(cell: Cell): void {
     if (cell === this.nowhere || !cell.idle) return
+    if (cell.free) this.waiting.delete(cell)
     cell.state = passive
     if (cell.empty) this.cells.delete(cell.key)
   }

@@ -65,6 +65,7 @@ const readChangelog = (
       const changelog: TopicPartition = { topic: at.changelog, partition: partition.partition }
       const end = yield* kafka.topics.endOffset(changelog)
       let next = yield* kafka.topics.beginOffset(changelog)
+      partition.restored = { done: next, end }
       if (next >= end) return
       const reader = yield* kafka.reader()
       yield* reader.seek(changelog, next)
@@ -76,6 +77,7 @@ const readChangelog = (
           for (const record of batch.records) if (record.offset < end) restoreRecord(partition, record)
           if (batch.nextOffset > next) progress = now
           next = batch.nextOffset
+          partition.restored.done = next
         }
         if (next < end && now - progress >= noProgress) return yield* stalled(kafka, changelog, at, next, end)
       }

@@ -3,6 +3,7 @@ import type { KafkaError, TransactionError } from "../kafka/errors.ts"
 import type { Kafka, Member, Transactor } from "../kafka/kafka.ts"
 import type { Meter } from "./metrics.ts"
 import { ReplicaError } from "./errors.ts"
+import { parkHolders } from "./parking.ts"
 import type { Partition, SettleSet } from "./partition.ts"
 import { settle } from "./settle.ts"
 
@@ -33,6 +34,10 @@ export interface Surroundings {
 }
 
 export interface Settler {
+  /** The commit that has not succeeded yet, if there is one: since when, and what is known of it. */
+  readonly settling: () => { readonly id: string; readonly since: number; readonly cause: string } | undefined
+  /** Since when nothing may be committed, if so. */
+  readonly gatedSince: () => number | undefined
   /** Something has finished. */
   readonly signal: () => void
   /** Commits what is finished, again and again: the next settle begins when the previous one has ended (group commit). */
@@ -56,6 +61,13 @@ export const make = Effect.fnUntraced(function* (
   let limit = mostMessages
   /** A commit was interrupted: as unclear as one without an answer. */
   let interrupted = false
+  let trouble: { readonly id: string; readonly since: number; readonly cause: string } | undefined
+  const clock = yield* Clock.Clock
+  let gatedSince: number | undefined = clock.currentTimeMillisUnsafe()
+  const shut = Effect.suspend(() => {
+    gatedSince ??= clock.currentTimeMillisUnsafe()
+    return gate.close
+  })
   let scope: Scope.Closeable | undefined
   let transactor: Transactor
 
@@ -73,7 +85,7 @@ export const make = Effect.fnUntraced(function* (
     const sets: Array<SettleSet> = []
     for (const partition of around.partitions()) {
       if (partition.phase === "restoring" || partition.phase === "over") continue
-      const again = partition.parkHolders(now)
+      const again = parkHolders(partition, now)
       if (again !== undefined) around.lookAgain(again)
       const set = partition.settleSet(limit, mostBytes)
       if (set === undefined) continue
@@ -96,6 +108,11 @@ export const make = Effect.fnUntraced(function* (
     const sets = collect(time)
     if (sets.length === 0) return
     yield* around.ensure(sets)
+    trouble ??= {
+      id: around.transactionalId,
+      since: time,
+      cause: "its transaction is open: the broker has not answered"
+    }
     const commit = settle(transactor, membership.value, around.changelog, sets, time).pipe(
       Effect.onInterrupt(() =>
         Effect.sync(() => {
@@ -106,10 +123,12 @@ export const make = Effect.fnUntraced(function* (
     const result = yield* Effect.result(commit)
     if (Result.isFailure(result)) return yield* recover(result.failure, sets, membership.value.generation)
     limit = mostMessages
+    trouble = undefined
     const turns = sets.reduce((sum, { included }) => sum + included.length, 0)
     around.meter.settled(turns, (yield* Clock.currentTimeMillis) - time)
     for (const set of sets) {
       set.partition.settled(set)
+      set.partition.progressAt = clock.currentTimeMillisUnsafe()
       yield* around.settled(set)
     }
   })
@@ -123,6 +142,7 @@ export const make = Effect.fnUntraced(function* (
       Effect.annotateLogs({ actor: around.actor, outcome: error.outcome, error: error.message })
     )
     around.meter.settleFailed(error.outcome)
+    if (trouble !== undefined) trouble = { ...trouble, cause: `its transaction did not commit: ${error.message}` }
     work.openUnsafe()
     switch (error.outcome) {
       case "aborted":
@@ -132,7 +152,7 @@ export const make = Effect.fnUntraced(function* (
       case "stale": {
         // The generation is over. If the next one is there already, go on; else its assignment opens the gate.
         const current = yield* Effect.flatMap(around.member, (member) => member.membership)
-        if (Option.isNone(current) || current.value.generation === generation) gate.closeUnsafe()
+        if (Option.isNone(current) || current.value.generation === generation) yield* shut
         return
       }
       case "unclear":
@@ -178,8 +198,13 @@ export const make = Effect.fnUntraced(function* (
         )
       )
     ),
-    pause: (last) => Effect.andThen(gate.close, one.withPermit(last)),
-    resume: Effect.asVoid(gate.open),
+    settling: () => trouble,
+    gatedSince: () => gatedSince,
+    pause: (last) => Effect.andThen(shut, one.withPermit(last)),
+    resume: Effect.suspend(() => {
+      gatedSince = undefined
+      return Effect.asVoid(gate.open)
+    }),
     now
   }
 })

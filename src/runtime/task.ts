@@ -1,3 +1,4 @@
+import { held } from "../store/entry.ts"
 import { firing } from "../store/recurrence.ts"
 import type { Cell, Task } from "./cell.ts"
 import { advance } from "./completion.ts"
@@ -16,15 +17,27 @@ export const nextTask = (partition: Partition, cell: Cell, now: number): Task | 
     return message && { _tag: "Message", message, attempt: 1 }
   }
   const { wait } = cell
-  if (wait !== undefined && (wait.until === undefined || wait.until > now)) return undefined
+  if (wait !== undefined && wait.until === undefined) return undefined
+  if (wait?.until !== undefined && wait.until > now) {
+    // It rang, and then the clock went back: it has to ring again.
+    partition.expect(cell, wait.until)
+    return undefined
+  }
   return { _tag: "Message", message: parked, attempt: (wait?.attempt ?? 0) + 1 }
 }
 
 const nextTimer = (partition: Partition, cell: Cell, now: number): Task | undefined => {
   for (let name = cell.silence(); name !== undefined; name = cell.silence()) {
     const timer = cell.timers?.get(name)
-    if (timer === undefined || (timer.retryAt ?? timer.due) > now) continue
-    if (firing(timer, now).fires) return { _tag: "Timer", name, timer, attempt: timer.attempt + 1 }
+    if (timer === undefined || timer.retryAt === held) continue
+    const due = timer.retryAt ?? timer.due
+    if (due > now) {
+      // It rang, and then it was set anew, or the clock went back: it has to ring again.
+      partition.expect(cell, due, name)
+      continue
+    }
+    // An attempt that failed has begun already: it is late, not missed.
+    if (timer.attempt > 0 || firing(timer, now).fires) return { _tag: "Timer", name, timer, attempt: timer.attempt + 1 }
     partition.finish({ cell, offset: -1, outputs: [], entries: [advance(partition, cell, name, timer, now)] })
   }
   return undefined

@@ -9,6 +9,7 @@ import type { Cell } from "../../src/runtime/cell.ts"
 import { complete } from "../../src/runtime/completion.ts"
 import { commandHeaders, encodeCommand } from "../../src/runtime/control.ts"
 import type { KeyCommand } from "../../src/runtime/control.ts"
+import { admit as take } from "../../src/runtime/admission.ts"
 import { Partition } from "../../src/runtime/partition.ts"
 import { restoreRecord } from "../../src/runtime/restore.ts"
 import { transaction } from "../../src/runtime/settle.ts"
@@ -52,7 +53,8 @@ const command = (offset: number, op: KeyCommand["op"], actor = "sum"): KafkaReco
   value: encodeCommand({ op })
 })
 const admit = (partition: Partition, record: KafkaRecord) =>
-  partition.admit(
+  take(
+    partition,
     {
       topic: "numbers",
       partition: 0,

@@ -10,6 +10,8 @@ import type { Cell, Task } from "../../src/runtime/cell.ts"
 import { complete } from "../../src/runtime/completion.ts"
 import { restoreRecord } from "../../src/runtime/restore.ts"
 import { nextTask, wants } from "../../src/runtime/task.ts"
+import { admit as take } from "../../src/runtime/admission.ts"
+import { parkHolders } from "../../src/runtime/parking.ts"
 import { Partition } from "../../src/runtime/partition.ts"
 import type { DueItem } from "../../src/runtime/partition.ts"
 import { transaction } from "../../src/runtime/settle.ts"
@@ -58,7 +60,7 @@ const record = (offset: number, key: string): KafkaRecord => ({
 })
 
 const admit = (partition: Partition, records: ReadonlyArray<KafkaRecord>, nextOffset = records.at(-1)!.offset + 1) =>
-  partition.admit({ topic: "numbers", partition: 0, records, fromOffset: 0, nextOffset, endOffset: nextOffset }, 0)
+  take(partition, { topic: "numbers", partition: 0, records, fromOffset: 0, nextOffset, endOffset: nextOffset }, 0)
 
 const start = (partition: Partition, cell: Cell, now = 0): Task | undefined => {
   const task = nextTask(partition, cell, now)
@@ -153,8 +155,8 @@ describe("a partition", () => {
     start(partition, a)
     start(partition, b)
     finish(partition, b)
-    assert.strictEqual(partition.parkHolders(999), 1_000)
-    partition.parkHolders(1_000)
+    assert.strictEqual(parkHolders(partition, 999), 1_000)
+    parkHolders(partition, 1_000)
     settle(partition)
     assert.strictEqual(committed(), 3)
     finish(partition, a)
@@ -178,11 +180,11 @@ describe("a partition", () => {
     finish(partition, partition.cells.get("b")!)
     settle(partition)
     assert.strictEqual(committed(), 3)
-    assert.isUndefined(start(partition, a, 9))
     assert.deepStrictEqual(
       due.map((item) => item.due),
       [10]
     )
+    assert.isUndefined(start(partition, a, 9))
     assert.strictEqual(start(partition, a, 10)?.attempt, 2)
   })
 
@@ -191,9 +193,9 @@ describe("a partition", () => {
     admit(partition, [record(0, "a"), record(1, "b"), record(2, "c")])
     for (const key of ["a", "b", "c"]) start(partition, partition.cells.get(key)!)
     finish(partition, partition.cells.get("b")!)
-    assert.strictEqual(partition.parkHolders(0), 1_000)
+    assert.strictEqual(parkHolders(partition, 0), 1_000)
     finish(partition, partition.cells.get("c")!)
-    assert.isUndefined(partition.parkHolders(0))
+    assert.isUndefined(parkHolders(partition, 0))
     assert.strictEqual(partition.cells.get("a")!.parked.length, 1)
   })
 
@@ -202,7 +204,7 @@ describe("a partition", () => {
     admit(partition, [record(0, "a"), record(1, "b")])
     start(partition, partition.cells.get("b")!)
     finish(partition, partition.cells.get("b")!)
-    assert.isUndefined(partition.parkHolders(1e9))
+    assert.isUndefined(parkHolders(partition, 1e9))
     assert.strictEqual(partition.cells.get("a")!.parked.length, 0)
   })
 
@@ -280,7 +282,7 @@ describe("a partition", () => {
               else due.push(item)
             return
           case 7:
-            partition.parkHolders(now)
+            parkHolders(partition, now)
             broker.settle(partition, 1 + draw(6))
             return
           default:

@@ -1,0 +1,91 @@
+import { Option, Result } from "effect"
+import type { Batch, KafkaRecord } from "../kafka/records.ts"
+import { partitionFor } from "../kafka/partitioner.ts"
+import type { Message } from "./cell.ts"
+import { commanded, commandOf, obey } from "./control.ts"
+import type { Command, Letters } from "./control.ts"
+import { deadLetterRecord } from "./deadLetter.ts"
+import { isCrowded, park, parkAll } from "./parking.ts"
+import type { Partition } from "./partition.ts"
+
+const text = new TextDecoder()
+const noLetters: Letters = new Map()
+
+/**
+ * Takes a batch in: each record goes into the window, and into the mailbox of its key or behind what is parked of it.
+ * `letters`: the dead letters that the batch's commands want, looked up.
+ */
+export const admit = (partition: Partition, batch: Batch, now: number, letters: Letters = noLetters): void => {
+  const last = batch.records.length - 1
+  if (partition.window.size === 0) partition.progressAt = now
+  batch.records.forEach((record, index) => {
+    admitRecord(partition, record, index === last ? batch.nextOffset : record.offset + 1, now, letters)
+  })
+  partition.readOffset = batch.nextOffset
+  partition.endOffset = batch.endOffset
+}
+
+const admitRecord = (partition: Partition, record: KafkaRecord, next: number, now: number, letters: Letters): void => {
+  const { codec, spec } = partition.around.definition.inbox
+  const key = codec.decodeKey(record.key)
+  const misplaced = record.key !== null && partitionFor(record.key, spec.partitions) !== partition.partition
+  const cell = Result.isFailure(key) || misplaced ? partition.nowhere : partition.cell(text.decode(record.key!))
+  const bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0)
+  const message: Message = { ...record, cell, next, bytes, weight: 0, done: false }
+  partition.window.admit(message)
+  if (misplaced) return reroute(partition, message, record)
+  const whom = record.headers.length === 0 ? undefined : commanded(record)
+  if (whom !== undefined) {
+    const order = whom === partition.actor ? Option.getOrUndefined(commandOf(record)) : undefined
+    return command(partition, message, order, now, letters)
+  }
+  if (Result.isFailure(key)) return discard(partition, message, record, key.failure.message)
+  if (cell.parked.length > 0 || cell.paused !== undefined) {
+    return isCrowded(cell) ? discard(partition, message, record, "ParkedQueueFull") : park(partition, message)
+  }
+  cell.enqueue(message)
+  if (cell.running === undefined) partition.around.wake(partition, cell)
+}
+
+/** Some producers partition by another hash: the record goes to where the state of its key is. */
+const reroute = (partition: Partition, message: Message, record: KafkaRecord): void => {
+  const { topic } = partition
+  partition.window.finish(message, message.bytes)
+  partition.finish({
+    cell: message.cell,
+    offset: message.offset,
+    outputs: [
+      { ...record, topic, partition: partitionFor(record.key!, partition.around.definition.inbox.spec.partitions) }
+    ],
+    entries: []
+  })
+}
+
+/** Commands bypass the key's queue; another actor's are only passed over. */
+const command = (
+  partition: Partition,
+  message: Message,
+  order: Command | undefined,
+  now: number,
+  letters: Letters
+): void => {
+  const { cell, offset } = message
+  partition.window.finish(message, message.bytes)
+  // Without a key there is nothing to command but the dead letter itself.
+  const possible = order !== undefined && (cell !== partition.nowhere || order.op === "discard")
+  const written = possible ? obey(partition, message, order, now, letters) : { entries: [], outputs: [] }
+  partition.finish({ cell, offset, ...written })
+  if (cell.paused !== undefined || cell.parked.length > 0) parkAll(partition, cell)
+  if (cell !== partition.nowhere) partition.around.wake(partition, cell)
+}
+
+/** To the dead letters, its bytes untouched. */
+const discard = (partition: Partition, message: Message, record: KafkaRecord, cause: string): void => {
+  partition.window.finish(message, message.bytes)
+  const { offset, timestamp } = record
+  const source = { topic: partition.topic, partition: partition.partition, offset }
+  const letter = { id: `${partition.topic}/${partition.partition}/${offset}`, cause, attempts: 1, source }
+  const dead = { ...record, topic: partition.deadLetters, partition: partition.partition, letter }
+  const outputs = [deadLetterRecord({ ...dead, failedAt: timestamp })]
+  partition.finish({ cell: message.cell, offset, outputs, entries: [] })
+}
