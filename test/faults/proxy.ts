@@ -1,23 +1,42 @@
 import { connect, createServer } from "node:net"
 import type { Server, Socket } from "node:net"
 
-/** What happens to what a broker answers. */
-export type Mode = "pass" | "mute" | "cut"
+/** What happens to what passes between clients and a broker. */
+export type Mode = "pass" | "mute" | "cut" | "corrupt" | "hold"
+
+/** A record with this in its value is what `corrupt` is about. */
+export const poison = "corrupt me"
+
+/** The protocol's number of EndTxn. */
+const endTxn = 26
 
 /** Stands between clients and one broker. */
 export interface Proxy {
+  readonly address: string
   /**
    * - `pass`: nothing happens.
    * - `mute`: requests arrive, answers do not.
    * - `cut`: of the next answer on each connection half arrives, then the connection breaks.
+   * - `corrupt`: one bit of a poisoned record is turned on its way to the client.
+   * - `hold`: requests to end a transaction are kept, and arrive when the mode changes, even if their sender has gone.
    */
   set(mode: Mode): void
   close(): void
 }
 
+const corrupted = (bytes: Buffer): Buffer => {
+  const position = bytes.indexOf(poison)
+  if (position >= 0) bytes[position]! ^= 1
+  return bytes
+}
+
+/** Requests are small and one at a time here: each begins its chunk. */
+const isEndTxn = (bytes: Buffer) => bytes.length >= 6 && bytes.readInt16BE(4) === endTxn
+
 export const open = (options: { readonly listens: number; readonly announced: number }): Promise<Proxy> => {
   let mode: Mode = "pass"
   const sockets = new Set<Socket>()
+  const held = new Map<Socket, Buffer>()
   const relay = (client: Socket) => {
     const broker = connect(options.listens, "127.0.0.1")
     for (const socket of [client, broker]) {
@@ -26,21 +45,28 @@ export const open = (options: { readonly listens: number; readonly announced: nu
       socket.on("close", () => {
         sockets.delete(socket)
         client.destroy()
-        broker.destroy()
+        if (!held.has(broker)) broker.destroy()
       })
     }
-    client.on("data", (bytes) => void broker.write(bytes))
+    client.on("data", (bytes) => {
+      if (mode === "hold" && isEndTxn(bytes)) held.set(broker, bytes)
+      else broker.write(bytes)
+    })
     broker.on("data", (bytes) => {
-      if (mode === "pass") client.write(bytes)
       if (mode === "cut") client.write(bytes.subarray(0, Math.ceil(bytes.length / 2)), () => client.destroy())
+      else if (mode !== "mute") client.write(mode === "corrupt" ? corrupted(bytes) : bytes)
     })
   }
   const server: Server = createServer(relay)
   return new Promise((resolve) => {
     server.listen(options.announced, "127.0.0.1", () =>
       resolve({
+        address: `127.0.0.1:${options.announced}`,
         set: (next) => {
           mode = next
+          if (mode === "hold") return
+          for (const [broker, bytes] of held) broker.write(bytes)
+          held.clear()
         },
         close: () => {
           server.close()

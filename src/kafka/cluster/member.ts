@@ -1,5 +1,5 @@
 import { Cause, Deferred, Effect, Option, Scope } from "effect"
-import type { KafkaError } from "../errors.ts"
+import { KafkaError } from "../errors.ts"
 import type { Member, MemberOptions, Membership } from "../kafka.ts"
 import type { TopicPartition } from "../records.ts"
 import * as Assignment from "./assignment.ts"
@@ -218,6 +218,9 @@ export const make = Effect.fnUntraced(function* (
   })
 
   // Interrupted first, left then: finalizers run last in, first out.
+  yield* Effect.addFinalizer(() =>
+    Deferred.fail(failed, new KafkaError({ reason: "Closed", message: `the member of group ${group} was closed` }))
+  )
   yield* Effect.addFinalizer(() => {
     // A static member keeps its place for the time of its session (KIP-345).
     if (memberId === "" || instanceId !== null) return Effect.void
@@ -225,6 +228,9 @@ export const make = Effect.fnUntraced(function* (
       connections.others.request(broker, leaveGroup, { group, memberId })
     ).pipe(Effect.timeoutOption(leaveLimit), Effect.ignore)
   })
+  yield* Effect.addFinalizer(() =>
+    Deferred.fail(failed, new KafkaError({ reason: "Closed", message: `the member of group ${group} was closed` }))
+  )
   const fail = (cause: Cause.Cause<KafkaError>) =>
     Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.andThen(lose, Deferred.failCause(failed, cause))
   yield* life.pipe(Effect.catchCause(fail), Effect.forkIn(scope))

@@ -57,7 +57,7 @@ export const make =
 /** One record, not the neighbours whose bytes it came with. */
 const copied = (record: KafkaRecord): KafkaRecord => ({
   ...record,
-  key: record.key && new Uint8Array(record.key),
-  value: record.value && new Uint8Array(record.value),
-  headers: record.headers.map(([name, value]) => [name, new Uint8Array(value)])
+  key: record.key && Buffer.from(record.key),
+  value: record.value && Buffer.from(record.value),
+  headers: record.headers.map(([name, value]) => [name, Buffer.from(value)])
 })

@@ -27,6 +27,10 @@ interface Step<Input, Output> {
   readonly repeatable: boolean
 }
 
+/** An end that fails leaves the transaction open: the next one of this epoch would carry its records along. */
+const unended = ({ cause, message, outcome }: Stopped, before = "") =>
+  new Stopped({ outcome: outcome === "fenced" ? outcome : "unclear", message: before + message, cause })
+
 /**
  * The protocol of KIP-98 and KIP-447: InitProducerId once; then, for each transaction, AddPartitionsToTxn and AddOffsetsToTxn,
  * Produce and TxnOffsetCommit, EndTxn. `connections` are this transactor's own.
@@ -216,16 +220,11 @@ export const make = Effect.fnUntraced(function* (
         )
       })
     )
-    if (written._tag === "Success") return yield* end(true, begun, openedAt + timeout)
+    if (written._tag === "Success") return yield* Effect.mapError(end(true, begun, openedAt + timeout), unended)
     const stopped = written.failure
     if (stopped.outcome === "unclear" || stopped.outcome === "fenced") return yield* stopped
-    yield* Effect.mapError(
-      end(false, begun, openedAt + timeout),
-      (failed) =>
-        new Stopped({
-          outcome: failed.outcome === "fenced" ? "fenced" : "unclear",
-          message: `${stopped.message}; then ${failed.message}`
-        })
+    yield* Effect.mapError(end(false, begun, openedAt + timeout), (failed) =>
+      unended(failed, `${stopped.message}; then `)
     )
     return yield* stopped
   })
