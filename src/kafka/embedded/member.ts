@@ -135,7 +135,12 @@ export const make = (
         Effect.sync(() => coordinator.forget(session))
       )
     })
-    yield* Effect.addFinalizer(() => leave)
+    yield* Effect.addFinalizer(() =>
+      Effect.andThen(
+        leave,
+        Deferred.fail(failed, new KafkaError({ reason: "Closed", message: `the member of ${group} was closed` }))
+      )
+    )
     yield* run.pipe(
       Effect.catch((error) => Effect.andThen(leave, Deferred.fail(failed, error))),
       Effect.forkScoped

@@ -27,6 +27,8 @@ const outOfRange = (log: Log, position: number) => {
   return new KafkaError({ reason: "OffsetOutOfRange", message, topic, partition })
 }
 
+const closed = new KafkaError({ reason: "Closed", message: "the reader was closed" })
+
 /** Reading throws what is wrong with the stored bytes; everything else thrown is a defect. */
 export const readStored = <A>(read: () => A): Effect.Effect<A, KafkaError> =>
   Effect.suspend(() => {
@@ -50,6 +52,7 @@ export const make = (
       changed.openUnsafe()
     }
     let turn = 0
+    let over = false
 
     const find = (reading: Reading): Log => {
       if (reading.watched !== undefined && !reading.watched.deleted) return reading.watched
@@ -118,6 +121,7 @@ export const make = (
 
     const poll: Reader["poll"] = Effect.gen(function* () {
       for (;;) {
+        if (over) return yield* closed
         const batches = yield* attempt
         if (batches.length > 0) return batches
         yield* changed.await
@@ -137,7 +141,13 @@ export const make = (
         wake()
       })
 
-    yield* Effect.addFinalizer(() => Effect.sync(() => [...readings.keys()].forEach(stop)))
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        over = true
+        for (const id of readings.keys()) stop(id)
+        wake()
+      })
+    )
     return {
       seek: (at, offset) =>
         Effect.sync(() => {

@@ -8,15 +8,31 @@ import { makeLog } from "./log.ts"
 import type { Log } from "./log.ts"
 import type { CommittedOffsets } from "./offsets.ts"
 import type { Storage } from "./storage.ts"
-import type { TransactorState } from "./transactions.ts"
 
 /** Kafka's default of `max.message.bytes`. */
-const defaultMaxMessageBytes = 1_048_588
+export const defaultMaxMessageBytes = 1_048_588
 
 export interface Topic {
   readonly id: string
   readonly spec: TopicSpec & { readonly maxMessageBytes: number }
   readonly logs: Array<Log>
+}
+
+export interface OpenTransaction {
+  readonly logs: Map<Log, number>
+  readonly groups: Set<string>
+  /** Stops its time-out. */
+  onEnd: (() => void) | undefined
+}
+
+/** What the broker knows of one transactional id. */
+export interface TransactorState {
+  readonly id: string
+  readonly producer: number
+  epoch: number
+  /** Whether the present epoch was made by the broker itself, to end a transaction that took too long. */
+  timedOut: boolean
+  open: OpenTransaction | undefined
 }
 
 /** All the broker knows. Changed only by requests while the writer applies them, one after the other. */

@@ -112,8 +112,8 @@ export class Storage {
   /** Stored batches from the one that holds `offset`, or the next one there is. */
   *batches(log: Log, offset: number): Iterable<StoredBatch> {
     const near = this.#tail.from(log.id, offset)
-    if (near !== undefined) return yield* near
-    for (const row of this.#from.iterate(log.id, offset)) yield toBatch(log, row)
+    if (near !== undefined) yield* near
+    else for (const row of this.#from.iterate(log.id, offset)) yield toBatch(log, row)
   }
 
   /** Reads from an offset on. */

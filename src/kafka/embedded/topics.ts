@@ -6,7 +6,7 @@ import { unanswered } from "./connection.ts"
 import type { Connection } from "./connection.ts"
 import type { Log } from "./log.ts"
 import { readStored } from "./reader.ts"
-import { createTopic, findLog } from "./state.ts"
+import { createTopic, defaultMaxMessageBytes, findLog } from "./state.ts"
 import type { State, Topic } from "./state.ts"
 import type { Writer } from "./writer.ts"
 
@@ -21,21 +21,22 @@ const invalidSpec = ({ name, partitions }: TopicSpec): KafkaError | undefined =>
   return undefined
 }
 
-/** Differences between what is declared and what is there; settings are named as Kafka names them. */
+const deletes = ({ cleanup }: TopicSpec) => cleanup !== "compact"
+const duration = (milliseconds: number | undefined) => (milliseconds === undefined ? "for ever" : `${milliseconds} ms`)
+
+/** Differences between what is declared and what is there, in the words of the cluster layer. */
 const compare = (wanted: TopicSpec, topic: Topic | undefined): ReadonlyArray<TopicDifference> => {
   const differences: Array<TopicDifference> = []
   const expect = (setting: string, expected: string, actual: string) => {
     if (expected !== actual) differences.push({ topic: wanted.name, setting, expected, actual })
   }
-  expect("topic", "present", topic === undefined ? "missing" : "present")
+  expect("exists", "yes", topic === undefined ? "no" : "yes")
   if (topic === undefined) return differences
   const { spec } = topic
   expect("partitions", String(wanted.partitions), String(spec.partitions))
   expect("cleanup.policy", wanted.cleanup, spec.cleanup)
-  if (wanted.cleanup !== "compact") expect("retention.ms", String(wanted.retention ?? -1), String(spec.retention ?? -1))
-  if (wanted.maxMessageBytes !== undefined) {
-    expect("max.message.bytes", String(wanted.maxMessageBytes), String(spec.maxMessageBytes))
-  }
+  if (deletes(wanted)) expect("retention.ms", duration(wanted.retention), duration(spec.retention))
+  expect("max.message.bytes", String(wanted.maxMessageBytes ?? defaultMaxMessageBytes), String(spec.maxMessageBytes))
   return differences
 }
 

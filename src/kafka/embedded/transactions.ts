@@ -6,24 +6,7 @@ import { staleness } from "./groups.ts"
 import { kinds } from "./log.ts"
 import type { Log } from "./log.ts"
 import { append, findLog, findLogs } from "./state.ts"
-import type { State } from "./state.ts"
-
-export interface OpenTransaction {
-  readonly logs: Map<Log, number>
-  readonly groups: Set<string>
-  /** Stops its time-out. */
-  onEnd: (() => void) | undefined
-}
-
-/** What the broker knows of one transactional id. */
-export interface TransactorState {
-  readonly id: string
-  readonly producer: number
-  epoch: number
-  /** Whether the present epoch was made by the broker itself, to end a transaction that took too long. */
-  timedOut: boolean
-  open: OpenTransaction | undefined
-}
+import type { OpenTransaction, State, TransactorState } from "./state.ts"
 
 /** A transactor's right to write: its id, and the epoch it was given. */
 export interface Lease {
