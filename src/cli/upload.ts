@@ -1,49 +1,74 @@
 import type { Redacted } from "effect"
-import { Effect, Option, Schema } from "effect"
+import { Effect, FileSystem, Option, Schema } from "effect"
 import { HttpBody, HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
 import { UsageError } from "./usage.ts"
 
 /** The server, or the way to it, did not take what was sent. */
 export class RequestFailed extends Schema.TaggedError<RequestFailed>()("RequestFailed", { message: Schema.String }) {}
 
+/** A server and what it wants to see. */
+export interface Destination {
+  readonly url: URL
+  readonly token: Option.Option<Redacted.Redacted>
+}
+
 /** How the server words every refusal. */
 const Problem = Schema.Struct({ error: Schema.String, message: Schema.String })
 const Accepted = Schema.Struct({ importId: Schema.String, channel: Schema.String })
 
-const refusal = (response: HttpClientResponse.HttpClientResponse) =>
-  Effect.match(HttpClientResponse.schemaBodyJson(Problem)(response), {
-    onFailure: () => new RequestFailed({ message: `the server answered ${response.status}` }),
-    onSuccess: ({ message }) => new RequestFailed({ message })
+const problemOf = HttpClientResponse.schemaBodyJson(Problem)
+const notOurs = ({ url }: Destination) => new RequestFailed({ message: `${url.origin} is not a Sixfold server` })
+
+const authorized = ({ token }: Destination) =>
+  Option.match(token, {
+    onNone: () => (request: HttpClientRequest.HttpClientRequest) => request,
+    onSome: (token) => HttpClientRequest.bearerToken(token)
   })
 
-/** Sends the file as it is, a piece at a time; answers the id of its import. */
-export const upload = Effect.fnUntraced(function* (options: {
-  readonly file: string
-  readonly url: URL
-  readonly token: Option.Option<Redacted.Redacted>
-  readonly channel: string
-}) {
-  const body = yield* Effect.mapError(
-    HttpBody.file(options.file, { contentType: "text/csv" }),
-    (error) => new UsageError({ message: `cannot read ${options.file}: ${error.reason._tag}` })
+const unreadable = (file: string, reason: string) => new UsageError({ message: `cannot read ${file}: ${reason}` })
+
+/** Fails for what is no file that can be read, before anybody is troubled with it. */
+export const readable = Effect.fnUntraced(function* (file: string) {
+  const fs = yield* FileSystem.FileSystem
+  const { type } = yield* Effect.mapError(Effect.tap(fs.stat(file), fs.access(file, { readable: true })), (error) =>
+    unreadable(file, error.reason._tag)
   )
-  const url = new URL("/imports", options.url)
-  const request = HttpClientRequest.post(url).pipe(
+  if (type !== "File") return yield* unreadable(file, "it is not a file")
+})
+
+/** Whether a Sixfold server is there, and lets us in: asks for an import that does not exist. */
+export const reach = Effect.fnUntraced(function* (to: Destination) {
+  const request = authorized(to)(HttpClientRequest.get(new URL("/imports/none", to.url)))
+  const response = yield* Effect.mapError(
+    HttpClient.execute(request),
+    (error) => new RequestFailed({ message: `cannot reach ${to.url.origin}: ${error.message}` })
+  )
+  const { error, message } = yield* Effect.mapError(problemOf(response), () => notOurs(to))
+  if (error !== "UnknownImport") return yield* new RequestFailed({ message: `${to.url.origin}: ${message}` })
+})
+
+/** Sends the file as it is, a piece at a time; answers the id of its import. */
+export const upload = Effect.fnUntraced(function* (
+  options: Destination & { readonly file: string; readonly channel: string }
+) {
+  const body = yield* Effect.mapError(HttpBody.file(options.file, { contentType: "text/csv" }), (error) =>
+    unreadable(options.file, error.reason._tag)
+  )
+  const request = HttpClientRequest.post(new URL("/imports", options.url)).pipe(
     HttpClientRequest.setUrlParam("channel", options.channel),
     HttpClientRequest.setBody(body),
-    Option.match(options.token, {
-      onNone: () => (request: HttpClientRequest.HttpClientRequest) => request,
-      onSome: (token) => HttpClientRequest.bearerToken(token)
-    })
+    authorized(options)
   )
   const response = yield* Effect.mapError(
     HttpClient.execute(request),
-    (error) => new RequestFailed({ message: `cannot upload to ${options.url.origin}: ${error.message}` })
+    (error) => new RequestFailed({ message: `the upload to ${options.url.origin} broke off: ${error.message}` })
   )
-  if (response.status !== 202) return yield* yield* refusal(response)
-  const { importId } = yield* Effect.mapError(
-    HttpClientResponse.schemaBodyJson(Accepted)(response),
-    () => new RequestFailed({ message: `${options.url.origin} is not a Sixfold server` })
+  if (response.status !== 202) {
+    const { message } = yield* Effect.mapError(problemOf(response), () => notOurs(options))
+    return yield* new RequestFailed({ message })
+  }
+  const { importId } = yield* Effect.mapError(HttpClientResponse.schemaBodyJson(Accepted)(response), () =>
+    notOurs(options)
   )
   return importId
 })

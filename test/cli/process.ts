@@ -15,6 +15,8 @@ export interface Running {
   /** Waits for a line that matches, also one that has been printed already. */
   line(pattern: RegExp): Effect.Effect<string>
   readonly stderr: () => string
+  /** Every whole line of its standard output so far. */
+  readonly printed: () => ReadonlyArray<string>
   readonly ended: Effect.Effect<End>
   kill(signal: NodeJS.Signals): Effect.Effect<void>
 }
@@ -24,6 +26,7 @@ export const program = Effect.fnUntraced(function* (...args: ReadonlyArray<strin
   const ended = yield* Deferred.make<End>()
   const lines = yield* Queue.unbounded<string>()
   const seen: Array<string> = []
+  const printed: Array<string> = []
   let [rest, stderr] = ["", ""]
   const child = yield* Effect.acquireRelease(
     Effect.sync(() => spawn(process.execPath, [entry, ...args], { stdio: ["ignore", "pipe", "pipe"] })),
@@ -36,6 +39,7 @@ export const program = Effect.fnUntraced(function* (...args: ReadonlyArray<strin
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
     const parts = (rest + chunk).split("\n")
     rest = parts.pop()!
+    printed.push(...parts)
     Queue.offerAllUnsafe(lines, parts)
   })
   child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
@@ -61,6 +65,7 @@ export const program = Effect.fnUntraced(function* (...args: ReadonlyArray<strin
   return {
     line: (pattern) => Effect.raceFirst(line(pattern), silent),
     stderr: () => stderr,
+    printed: () => printed,
     ended: Deferred.await(ended),
     kill: (signal) => Effect.sync(() => void child.kill(signal))
   } satisfies Running

@@ -1,4 +1,6 @@
 import { Effect, Queue } from "effect"
+import { createServer } from "node:http"
+import type { RequestListener, Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { WebSocketServer } from "ws"
 import type { WebSocket } from "ws"
@@ -31,26 +33,33 @@ const peer = (socket: WebSocket, protocols: string): Peer => {
   }
 }
 
-/** A WebSocket server without a will of its own; `accept` is the next socket that somebody opens. */
-export const scripted = Effect.gen(function* () {
+/** A server without a will of its own; `accept` is the next WebSocket that somebody opens. Requests are answered by `answer`. */
+export const scriptedServer = Effect.fnUntraced(function* (answer: RequestListener, port = 0) {
   const peers = yield* Queue.unbounded<Peer>()
   const server = yield* Effect.acquireRelease(
-    Effect.callback<WebSocketServer>((resume) => {
-      const server = new WebSocketServer({ port: 0, host: "127.0.0.1", handleProtocols: () => "sixfold.v1" })
-      server.on("connection", (socket, request) =>
-        Queue.offerUnsafe(peers, peer(socket, request.headers["sec-websocket-protocol"] ?? ""))
-      )
-      server.on("listening", () => resume(Effect.succeed(server)))
+    Effect.callback<Server>((resume) => {
+      const server = createServer(answer).listen(port, "127.0.0.1", () => resume(Effect.succeed(server)))
     }),
     (server) =>
       Effect.sync(() => {
-        for (const socket of server.clients) socket.terminate()
+        server.closeAllConnections()
         server.close()
       })
   )
+  const sockets = new WebSocketServer({ server, handleProtocols: () => "sixfold.v1" })
+  sockets.on("connection", (socket, request) =>
+    Queue.offerUnsafe(peers, peer(socket, request.headers["sec-websocket-protocol"] ?? ""))
+  )
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      for (const socket of sockets.clients) socket.terminate()
+    })
+  )
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  return { url, accept: Queue.take(peers), waiting: Queue.size(peers) }
+  return { url, accept: Queue.take(peers) }
 })
+
+export const scripted = scriptedServer((_, response) => void response.writeHead(404).end())
 
 /** Waits between tries that no test has to wait for. */
 export const atOnce = { first: 2, longest: 10 }
