@@ -1,4 +1,4 @@
-import { Effect, Option, Schema } from "effect"
+import { Array as Arr, Effect, Option, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { type Change, Projection } from "../../src/projection/index.ts"
 import { contacts } from "./topics.ts"
@@ -40,8 +40,8 @@ export const contactsView = Projection.make("contacts-view", {
   apply: Effect.fnUntraced(function* (table, changes) {
     const sql = yield* SqlClient.SqlClient
     const rows = latest(changes).map(([email, { row, ...contact }]) => ({ email, ...contact, row_no: row }))
-    for (let at = 0; at < rows.length; at += rowsPerStatement) {
-      yield* sql`INSERT INTO ${sql(table)} ${sql.insert(rows.slice(at, at + rowsPerStatement))}
+    for (const chunk of Arr.chunksOf(rows, rowsPerStatement)) {
+      yield* sql`INSERT INTO ${sql(table)} ${sql.insert(chunk)}
         ON CONFLICT (email) DO UPDATE SET name = excluded.name, company = excluded.company, phone = excluded.phone,
           seal = excluded.seal, row_no = excluded.row_no
         WHERE (excluded.seal, excluded.row_no) > (${sql(table)}.seal, ${sql(table)}.row_no)`

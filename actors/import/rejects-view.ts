@@ -1,4 +1,4 @@
-import { Effect, Option, Schema, Stream } from "effect"
+import { Array as Arr, Effect, Option, Schema, Stream } from "effect"
 import { SqlClient } from "effect/sql"
 import { Projection } from "../../src/projection/index.ts"
 import type { Reject } from "./rejects-csv.ts"
@@ -30,8 +30,8 @@ export const importRejectsView = Projection.make("import-rejects-view", {
         rows.set(key, { import_id: at.importId, row_no: at.n, ...value.value })
     }
     const all = [...rows.values()]
-    for (let at = 0; at < all.length; at += rowsPerStatement) {
-      yield* sql`INSERT INTO ${sql(table)} ${sql.insert(all.slice(at, at + rowsPerStatement))}
+    for (const chunk of Arr.chunksOf(all, rowsPerStatement)) {
+      yield* sql`INSERT INTO ${sql(table)} ${sql.insert(chunk)}
         ON CONFLICT (import_id, row_no) DO UPDATE SET reason = excluded.reason, record = excluded.record`
     }
   })

@@ -115,4 +115,4 @@ export const importRoutes = Layer.mergeAll(
   getRejects,
   getContacts,
   getContact
-).pipe(Layer.provide(SecureRandom.layerWebCrypto))
+).pipe(HttpRouter.provideRequest(SecureRandom.layerWebCrypto))

@@ -1,15 +1,7 @@
 import { Layer } from "effect"
 import type { Kafka } from "../kafka/kafka.ts"
 import type { Actor, AnyActor } from "./actor.ts"
-import type { AnyTopic } from "./topic.ts"
-
-/** A projection, as far as a topology knows it; made by `Projection.make`. */
-export interface AnyProjection<out R> {
-  readonly kind: "projection"
-  readonly name: string
-  readonly inboxes: ReadonlyArray<AnyTopic>
-  readonly "~R": () => R
-}
+import type { AnyProjection } from "./projection.ts"
 
 /** An in-memory key-value store, as far as a topology knows it: a service class made by `KvStore.Service`. */
 export interface AnyKvStore<Self> {

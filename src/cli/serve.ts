@@ -1,8 +1,10 @@
 import { Context, Effect, Layer, Option } from "effect"
 import { HttpServer } from "effect/http"
+import { join } from "node:path"
 import type { AnyTopology } from "../actor/topology.ts"
 import { Readiness } from "../http/readiness.ts"
 import * as Server from "../http/server.ts"
+import { Sqlite } from "../projection/sqlite.ts"
 import { Log } from "../runtime/log.ts"
 import { ChannelKeys } from "../status/channelKeys.ts"
 import { Channels } from "../status/channels.ts"
@@ -30,9 +32,12 @@ const services = (directory: string, { channelKeyFile, kafka }: StartOptions) =>
     onNone: () => ChannelKeys.layerData(directory),
     onSome: ChannelKeys.layerFile
   })
-  return Layer.mergeAll(Log.layer, Layer.provide(Channels.layer, keys), Readiness.layer).pipe(
-    Layer.provideMerge(Broker.layer(kafka, directory))
-  )
+  return Layer.mergeAll(
+    Log.layer,
+    Layer.provide(Channels.layer, keys),
+    Readiness.layer,
+    Sqlite.layer(join(directory, "views.sqlite"))
+  ).pipe(Layer.provideMerge(Broker.layer(kafka, directory)))
 }
 
 /** The HTTP server around the topology's routes, the operations' and the WebSocket; says where it listens once it does. */

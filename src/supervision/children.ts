@@ -1,6 +1,8 @@
 import { Effect } from "effect"
 import type { AnyActor } from "../actor/actor.ts"
+import type { AnyProjection } from "../actor/projection.ts"
 import type { Kafka } from "../kafka/kafka.ts"
+import * as ProjectionReplica from "../projection/replica.ts"
 import * as Replica from "../runtime/replica.ts"
 import type { Child } from "./child.ts"
 
@@ -20,6 +22,20 @@ export const keyed = (actor: AnyActor, place: Place, replica: number): Child<unk
       const { crash, progress, status } = made
       show({ status, progress, crash, busy: Effect.orElseSucceed(made.busy, () => true) })
       // The services of its handlers are the topology's, and are provided there.
+      return made.run as Effect.Effect<never, unknown>
+    })
+})
+
+/** One replica of a projection. */
+export const projected = (projection: AnyProjection, place: Place, replica: number): Child<unknown, Kafka> => ({
+  actor: projection.name,
+  kind: "projection",
+  replica,
+  run: (show) =>
+    Effect.flatMap(ProjectionReplica.make(projection, { ...place, replica }), (made) => {
+      const { crash, progress, status } = made
+      show({ status, progress, crash, busy: Effect.orElseSucceed(made.busy, () => true) })
+      // The database, and whatever else it needs, is the topology's.
       return made.run as Effect.Effect<never, unknown>
     })
 })

@@ -1,4 +1,5 @@
 import { Cause, Exit, Option, Predicate } from "effect"
+import { SqlError } from "effect/sql"
 import type { Ending } from "./intensity.ts"
 
 /** What the port and the runtime say in their errors, by tag and reason; whatever is not here is a crash. */
@@ -10,6 +11,10 @@ const endings: Readonly<Record<string, Ending>> = {
   "KafkaError/Unauthorized": "refused",
   "KafkaError/Refused": "refused",
   "TransactionError/fenced": "fenced",
+  "ProjectionError/OtherLog": "refused",
+  "ProjectionError/BeyondEnd": "refused",
+  "ProjectionError/InboxOverrun": "refused",
+  "ProjectionError/TooManyRefused": "refused",
   "ReplicaError/InstanceFenced": "fenced",
   "ReplicaError/PositionMismatch": "refused",
   "ReplicaError/TopicRecreated": "refused",
@@ -17,6 +22,7 @@ const endings: Readonly<Record<string, Ending>> = {
 }
 
 const endingOf = (error: unknown): Ending => {
+  if (SqlError.isSqlError(error)) return error.isRetryable ? "away" : "crash"
   if (!Predicate.hasProperty(error, "_tag")) return "crash"
   const reason = Predicate.hasProperty(error, "reason")
     ? error.reason

@@ -1,6 +1,7 @@
 import type { AnyActor } from "../actor/actor.ts"
 import { isRoutes } from "../actor/topology.ts"
-import type { AnyKvStore, AnyProjection, AnyTopology } from "../actor/topology.ts"
+import type { AnyProjection } from "../actor/projection.ts"
+import type { AnyKvStore, AnyTopology } from "../actor/topology.ts"
 
 export type NodeKind = "keyed" | "projection" | "kv" | "routes"
 

@@ -1,5 +1,6 @@
 import { Context, Effect, Layer, Option, Schedule } from "effect"
 import type { Scope } from "effect"
+import type { AnyProjection } from "../actor/projection.ts"
 import { actorOf, isRoutes, nodeName } from "../actor/topology.ts"
 import type { AnyTopology, Topology } from "../actor/topology.ts"
 import type { KafkaError } from "../kafka/errors.ts"
@@ -69,9 +70,14 @@ const actorNamed = (topology: AnyTopology, name: string) => {
 }
 
 const childrenOf = (topology: AnyTopology, { name, replicas }: PlannedNode, place: Place) => {
-  const actor = actorNamed(topology, name)
-  if (actor === undefined) return []
-  return Array.from({ length: replicas }, (_, replica) => Children.keyed(actor, place, replica))
+  const node = topology.nodes.find((node) => nodeName(node) === name)
+  if (node === undefined) return []
+  const actor = actorOf(node)
+  return Array.from({ length: replicas }, (_, replica) =>
+    actor === undefined
+      ? Children.projected(node as AnyProjection, place, replica)
+      : Children.keyed(actor, place, replica)
+  )
 }
 
 const start = Effect.fnUntraced(function* (topology: AnyTopology, options: LayerOptions<unknown, never>) {

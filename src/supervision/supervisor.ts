@@ -116,7 +116,7 @@ export const make = Effect.fnUntraced(function* (options: {
       }
       case "wait":
         entry.state = "waiting"
-        yield* report(entry, "Warn", `the broker is away; next try within ${decision.delay} ms`, exit)
+        yield* report(entry, "Warn", `the broker or the database is away; next try within ${decision.delay} ms`, exit)
         break
       case "restart":
         entry.state = "starting"

@@ -3,6 +3,7 @@ import { statusLatestTopic, statusTopic } from "../actor/status.ts"
 import { actorOf, isRoutes } from "../actor/topology.ts"
 import type { AnyNode, AnyTopology } from "../actor/topology.ts"
 import type { TopicSpec } from "../kafka/kafka.ts"
+import { deadLetterTopic } from "../projection/topics.ts"
 import { ownTopics } from "../runtime/deadLetter.ts"
 import { TopologyError } from "./plan.ts"
 
@@ -11,7 +12,7 @@ const topicsOf = (node: AnyNode): ReadonlyArray<TopicSpec> => {
   if (isRoutes(node)) return []
   if (node.kind === "kv") return topicsOf(node.writer)
   if (node.kind === "projection") {
-    return node.inboxes.map(({ spec }) => spec)
+    return [...node.inboxes.map(({ spec }) => spec), deadLetterTopic(node)]
   }
   const { emits, inbox } = node.definition
   const { changelog, deadLetters } = ownTopics(node.name, inbox.spec)
@@ -25,6 +26,7 @@ const differ = (a: TopicSpec, b: TopicSpec): keyof TopicSpec | undefined =>
 export const deadLetterTopics = (topology: AnyTopology): ReadonlyMap<string, TopicSpec> =>
   new Map(
     topology.nodes.flatMap((node) => {
+      if (!isRoutes(node) && node.kind === "projection") return [[node.name, deadLetterTopic(node)] as const]
       const actor = actorOf(node)
       return actor === undefined
         ? []

@@ -9,6 +9,7 @@ import { partitionFor } from "../kafka/partitioner.ts"
 import type { KafkaRecord, TopicPartition } from "../kafka/records.ts"
 import { jsonText } from "../actor/topic.ts"
 import { ownTopics } from "../runtime/deadLetter.ts"
+import { Sqlite } from "../projection/sqlite.ts"
 import { Log } from "../runtime/log.ts"
 import { stateKey } from "../store/entry.ts"
 import { Actors } from "../supervision/actors.ts"
@@ -36,11 +37,12 @@ export class TestKit extends Context.Service<
     crash(actor: { readonly name: string }): Effect.Effect<void>
   }
 >()("sixfold/TestKit") {
-  /** Runs the topology on a broker in memory. */
+  /** Runs the topology on a broker and a database in memory. */
   static layer<R>(topology: Topology<R>) {
     return layerKit.pipe(
       Layer.provideMerge(Supervision.layer(topology)),
       Layer.provideMerge(Log.layer),
+      Layer.provideMerge(Sqlite.layer(":memory:")),
       Layer.provideMerge(Embedded.layerMemory),
       Layer.orDie
     )

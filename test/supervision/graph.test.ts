@@ -23,6 +23,7 @@ const view = {
   kind: "projection",
   name: "orders-view",
   inboxes: [orders!],
+  definition: { table: "orders", create: () => Effect.void, apply: () => Effect.void },
   "~R": (): never => undefined as never
 } as const
 class Entries extends Context.Service<Entries, Record<string, string>>()("site-config") {}

@@ -1,0 +1,265 @@
+import { Deferred, Effect, Option, Semaphore } from "effect"
+import type { SqlClient, SqlError } from "effect/sql"
+import type { AnyProjection } from "../actor/projection.ts"
+import type { AnyTopic } from "../actor/topic.ts"
+import type { KafkaError } from "../kafka/errors.ts"
+import { Kafka } from "../kafka/kafka.ts"
+import type { Assignment, Member, Reader } from "../kafka/kafka.ts"
+import { partitionId } from "../kafka/records.ts"
+import type { Batch, TopicPartition } from "../kafka/records.ts"
+import { decodeBatch } from "./decode.ts"
+import type { ProjectionError } from "./errors.ts"
+import { Fenced } from "./errors.ts"
+import * as Positions from "./positions.ts"
+import { deadLetterTopic } from "./topics.ts"
+import { takeOver } from "./takeOver.ts"
+import { write } from "./write.ts"
+import type { Piece, Target } from "./write.ts"
+
+/** Where a replica runs. Its group is `{app}.{projection}`. */
+export interface ReplicaOptions {
+  readonly app: string
+  readonly instance: string
+  readonly replica: number
+}
+
+export interface PartitionStatus {
+  readonly topic: string
+  readonly partition: number
+  /** Records not yet in the table, by position. */
+  readonly lag: number
+  readonly inFlight: number
+  readonly parked: number
+  readonly held: null
+}
+
+export interface Replica {
+  /** Runs until it is interrupted (the transaction under way ends first) or something fails. */
+  readonly run: Effect.Effect<never, KafkaError | ProjectionError | SqlError.SqlError, SqlClient.SqlClient>
+  readonly status: () => {
+    readonly state: "starting" | "running" | "draining"
+    readonly partitions: ReadonlyArray<PartitionStatus>
+  }
+  /** Whether there is anything to read or to write. */
+  readonly busy: Effect.Effect<boolean, KafkaError>
+  readonly progress: () => number
+  /** Ends `run` as a crash would. */
+  readonly crash: Effect.Effect<void>
+}
+
+interface Owned {
+  readonly topic: AnyTopic
+  readonly position: Positions.Position
+  /** What is read and written next: beyond `position.stored` where only markers lay between. */
+  read: number
+  /** The end of the log as the last batch had it. */
+  end: number
+  /** What the group was told last. */
+  told: number
+}
+
+/** The group's offsets only inform (the database's count), so they may lag behind. */
+const tellEvery = "5 seconds"
+
+/**
+ * One member of a projection's group. Batches of all its partitions are written in one SQL transaction with their next
+ * offsets; the database, not the group, says where to go on, and counts owners: one that was overtaken writes nothing.
+ */
+export const make = Effect.fnUntraced(function* (
+  projection: AnyProjection,
+  options: ReplicaOptions
+): Effect.fn.Return<Replica, never, Kafka> {
+  const kafka = yield* Kafka
+  const { definition, inboxes, name } = projection
+  const deadLetters = deadLetterTopic(projection)
+  const died = yield* Deferred.make<never, KafkaError | ProjectionError | SqlError.SqlError>()
+  const owned = new Map<string, Owned>()
+  /** Held while a transaction is under way, and while ownership changes. */
+  const gate = yield* Semaphore.make(1)
+  let state: "starting" | "running" | "draining" = "starting"
+  let [assigned, writing, progress, crashed] = [false, false, 0, false]
+
+  const take = Effect.fnUntraced(function* (reader: Reader, at: TopicPartition) {
+    const position = yield* takeOver(kafka, projection, at)
+    owned.set(partitionId(at.topic, at.partition), {
+      topic: inboxes.find((topic) => topic.name === at.topic)!,
+      position,
+      read: position.stored,
+      end: position.stored,
+      told: -1
+    })
+    yield* reader.seek(at, position.stored)
+    progress++
+  })
+
+  const drop = (reader: Reader, at: TopicPartition) =>
+    Effect.andThen(
+      reader.stop(at),
+      Effect.sync(() => owned.delete(partitionId(at.topic, at.partition)))
+    )
+
+  /** Tells the group where we are; answers whether it knows us still. */
+  const tell = Effect.fnUntraced(function* (member: Member, all: ReadonlyArray<Owned>) {
+    const membership = yield* member.membership
+    if (Option.isNone(membership)) return false
+    const offsets = all.map(({ position, read }) => ({ ...at(position), offset: read }))
+    return yield* Effect.matchEffect(member.commit(membership.value, offsets), {
+      onFailure: (error) => (error.reason === "StaleMember" ? Effect.succeed(false) : Effect.fail(error)),
+      onSuccess: () => {
+        for (const each of all) each.told = each.read
+        return Effect.succeed(true)
+      }
+    })
+  })
+
+  const tellNews = (member: Member) =>
+    Effect.suspend(() => {
+      const news = [...owned.values()].filter(({ read, told }) => read > told)
+      return news.length === 0 ? Effect.void : tell(member, news)
+    })
+
+  /**
+   * Somebody else has taken a partition, or rebuilt the table. The group knows: a member that it still has takes the
+   * partition back, one that it has given up has lost it.
+   */
+  const overtaken = Effect.fnUntraced(function* (reader: Reader, member: Member, { partition, topic }: Fenced) {
+    const lost = owned.get(partitionId(topic, partition))
+    if (lost === undefined) return
+    yield* Effect.logWarning(`${name}: ${topic}/${partition} has another owner`)
+    if (yield* tell(member, [lost])) yield* take(reader, { topic, partition })
+    else yield* drop(reader, { topic, partition })
+  })
+
+  const writeAll = Effect.fnUntraced(function* (
+    target: Target,
+    reader: Reader,
+    member: Member,
+    batches: ReadonlyArray<Batch>
+  ) {
+    const pieces: Array<Piece> = []
+    const read: Array<Owned> = []
+    for (const batch of batches) {
+      const mine = owned.get(partitionId(batch.topic, batch.partition))
+      // Polled for an ownership that is over: the present one reads from its own offset.
+      if (mine === undefined || batch.fromOffset !== mine.read) continue
+      mine.end = batch.endOffset
+      mine.read = batch.nextOffset
+      const stretch = decodeBatch(mine.topic, batch)
+      if (stretch.changes.length + stretch.refusals.length === 0) continue
+      pieces.push({ position: mine.position, stretch })
+      read.push(mine)
+    }
+    progress++
+    if (pieces.length === 0) return
+    yield* Effect.catchTag(write(target, pieces), "ProjectionFenced", (fenced) =>
+      Effect.gen(function* () {
+        for (const mine of read) {
+          mine.read = mine.position.stored
+          yield* reader.seek(at(mine.position), mine.read)
+        }
+        yield* overtaken(reader, member, fenced)
+      })
+    )
+    progress++
+  })
+
+  const run: Replica["run"] = Effect.scoped(
+    Effect.gen(function* () {
+      yield* kafka.topics.ensure([...inboxes.map(({ spec }) => spec), deadLetters])
+      yield* Positions.createTables()
+      yield* Positions.createOnce(name, definition.table, definition.create(definition.table))
+      const producer = yield* kafka.producer
+      const reader = yield* kafka.reader()
+      const services = yield* Effect.context<SqlClient.SqlClient>()
+      const target: Target = {
+        projection,
+        id: name,
+        table: definition.table,
+        deadLetters: { topic: deadLetters.name, partitions: deadLetters.partitions, producer }
+      }
+      yield* Effect.addFinalizer(() => Effect.sync(() => owned.clear()))
+      const change = ({ added, owned: all }: Assignment) =>
+        Effect.gen(function* () {
+          const fresh = [...added, ...all.filter((each) => !owned.has(partitionId(each.topic, each.partition)))]
+          const seen = new Set<string>()
+          for (const each of fresh) {
+            const id = partitionId(each.topic, each.partition)
+            if (seen.has(id)) continue
+            seen.add(id)
+            yield* take(reader, each)
+          }
+          assigned = true
+        })
+      const member = yield* kafka.member({
+        group: `${options.app}.${name}`,
+        topics: inboxes.map((topic) => topic.name),
+        listener: {
+          beforeJoin: (revoked) =>
+            gate.withPermit(Effect.forEach(revoked, (each) => drop(reader, each), { discard: true })),
+          assigned: (assignment) =>
+            gate.withPermit(change(assignment)).pipe(
+              Effect.provideContext(services),
+              Effect.catchCause((cause) => Effect.asVoid(Deferred.failCause(died, cause)))
+            ),
+          // Not behind the gate: whatever is under way is fenced by the new owner.
+          lost: (partitions) => Effect.forEach(partitions, (each) => drop(reader, each), { discard: true })
+        }
+      })
+      // Before the member leaves: the transaction under way ends, and the group hears where we are.
+      yield* Effect.addFinalizer(() => {
+        if (crashed) return Effect.void
+        state = "draining"
+        return Effect.ignore(gate.withPermit(tellNews(member)))
+      })
+      state = "running"
+
+      const poll = Effect.flatMap(reader.poll, (batches) => {
+        writing = true
+        return gate.withPermit(Effect.uninterruptible(writeAll(target, reader, member, batches))).pipe(
+          Effect.ensuring(
+            Effect.sync(() => {
+              writing = false
+            })
+          )
+        )
+      })
+      return yield* Effect.raceAllFirst([
+        Effect.forever(poll),
+        Effect.forever(Effect.andThen(Effect.sleep(tellEvery), gate.withPermit(tellNews(member)))),
+        member.failed,
+        Deferred.await(died)
+      ])
+    })
+  )
+
+  const busy = Effect.gen(function* () {
+    if (state !== "running" || !assigned || writing) return true
+    for (const { position, read } of owned.values()) {
+      if (read < (yield* kafka.topics.endOffset(at(position)))) return true
+    }
+    return false
+  })
+
+  return {
+    run,
+    busy,
+    progress: () => progress,
+    status: () => ({
+      state,
+      partitions: [...owned.values()].map(({ end, position: { partition, topic }, read }) => ({
+        topic,
+        partition,
+        lag: Math.max(0, end - read),
+        inFlight: 0,
+        parked: 0,
+        held: null
+      }))
+    }),
+    crash: Effect.suspend(() => {
+      crashed = true
+      return Effect.asVoid(Deferred.die(died, new Error(`${name}: crashed on request`)))
+    })
+  }
+})
+
+const at = ({ partition, topic }: TopicPartition): TopicPartition => ({ topic, partition })

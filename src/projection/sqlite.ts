@@ -1,0 +1,133 @@
+import { Effect, Layer, Semaphore, Stream } from "effect"
+import type { Scope } from "effect"
+import * as Reactivity from "effect/reactivity/Reactivity"
+import { SqlClient, SqlConnection, SqlError, Statement } from "effect/sql"
+import { DatabaseSync } from "node:sqlite"
+import type { SQLInputValue, StatementSync } from "node:sqlite"
+
+/** Prepared statements kept, per connection. */
+const mostStatements = 128
+/** Milliseconds to wait for another process's lock. */
+const busyTimeout = 5_000
+
+type Rows = ReadonlyArray<Record<string, unknown>>
+type Transform = (<A extends object>(rows: ReadonlyArray<A>) => ReadonlyArray<A>) | undefined
+
+const toSqlite = (value: unknown): SQLInputValue => {
+  if (typeof value === "boolean") return value ? 1 : 0
+  if (value instanceof Date) return value.toISOString()
+  return (value ?? null) as SQLInputValue
+}
+
+const sqlError = (cause: unknown): SqlError.SqlError => {
+  // node:sqlite has SQLite's result code as `errcode`, where the classification looks for `errno`.
+  const error = cause as { readonly errcode?: number; readonly message?: string }
+  const coded = Object.assign(new Error(error.message ?? String(cause), { cause }), { errno: error.errcode })
+  return new SqlError.SqlError({
+    reason: SqlError.classifySqliteError(coded, { message: coded.message, operation: "execute" })
+  })
+}
+
+const attempt = <A>(work: () => A): Effect.Effect<A, SqlError.SqlError> => Effect.try({ try: work, catch: sqlError })
+
+/** One open database as a connection. Its statements are synchronous; the most recently used stay prepared. */
+const connection = (db: DatabaseSync): SqlConnection.Connection => {
+  const prepared = new Map<string, StatementSync>()
+  const prepare = (sql: string): StatementSync => {
+    const known = prepared.get(sql)
+    if (known !== undefined) {
+      prepared.delete(sql)
+      prepared.set(sql, known)
+      return known
+    }
+    const statement = db.prepare(sql)
+    prepared.set(sql, statement)
+    if (prepared.size > mostStatements) prepared.delete(prepared.keys().next().value!)
+    return statement
+  }
+  const rows = (statement: StatementSync, params: ReadonlyArray<unknown>, transform: Transform): Rows => {
+    const all = statement.all(...params.map(toSqlite))
+    return transform === undefined ? all : transform(all)
+  }
+  const values = (sql: string, params: ReadonlyArray<unknown>): ReadonlyArray<ReadonlyArray<unknown>> => {
+    const statement = db.prepare(sql)
+    statement.setReturnArrays(true)
+    return statement.all(...params.map(toSqlite)) as unknown as ReadonlyArray<ReadonlyArray<unknown>>
+  }
+  return {
+    execute: (sql, params, transform) => attempt(() => rows(prepare(sql), params, transform)),
+    executeRaw: (sql, params) => attempt(() => prepare(sql).run(...params.map(toSqlite))),
+    executeUnprepared: (sql, params, transform) => attempt(() => rows(db.prepare(sql), params, transform)),
+    executeValues: (sql, params) => attempt(() => values(sql, params)),
+    executeValuesUnprepared: (sql, params) => attempt(() => values(sql, params)),
+    executeStream: (sql, params) =>
+      Stream.unwrap(
+        Effect.map(
+          attempt(() => db.prepare(sql).iterate(...params.map(toSqlite))),
+          (rows) => Stream.catchCause(Stream.fromIterable(rows), (cause) => Stream.fail(sqlError(cause)))
+        )
+      )
+  }
+}
+
+const open = (path: string, readOnly: boolean): Effect.Effect<DatabaseSync, SqlError.SqlError, Scope.Scope> =>
+  Effect.acquireRelease(
+    attempt(() => {
+      const db = new DatabaseSync(path, { readOnly })
+      db.exec(`PRAGMA busy_timeout = ${busyTimeout}`)
+      if (!readOnly) db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
+      return db
+    }),
+    (db) => Effect.sync(() => db.close())
+  )
+
+const isQuery = (sql: string): boolean => /^\s*select\b/i.test(sql)
+
+const make = Effect.fnUntraced(function* (path: string) {
+  const writer = connection(yield* open(path, false))
+  // Readers see the last commit while a transaction is open; a database in memory has but one connection.
+  const reader = path === ":memory:" ? writer : connection(yield* open(path, true))
+  const lock = yield* Semaphore.make(1)
+  const leased = Effect.as(
+    Effect.acquireRelease(lock.take(1), () => lock.release(1), { interruptible: true }),
+    writer
+  )
+  const inTurn =
+    <Arguments extends ReadonlyArray<unknown>, A>(
+      pick: (from: SqlConnection.Connection) => (...args: Arguments) => Effect.Effect<A, SqlError.SqlError>
+    ) =>
+    (...args: Arguments) =>
+      reader !== writer && isQuery(String(args[0]))
+        ? pick(reader)(...args)
+        : lock.withPermit(Effect.suspend(() => pick(writer)(...args)))
+  const outside: SqlConnection.Connection = {
+    execute: inTurn((it) => it.execute),
+    executeRaw: inTurn((it) => it.executeRaw),
+    executeUnprepared: inTurn((it) => it.executeUnprepared),
+    executeValues: inTurn((it) => it.executeValues),
+    executeValuesUnprepared: inTurn((it) => it.executeValuesUnprepared),
+    executeStream: reader.executeStream
+  }
+  return yield* SqlClient.make({
+    acquirer: Effect.succeed(outside),
+    transactionAcquirer: leased,
+    compiler: Statement.makeCompilerSqlite(),
+    driver: "node:sqlite",
+    spanAttributes: [["db.system.name", "sqlite"]],
+    beginTransaction: "BEGIN IMMEDIATE",
+    prepareTransactionControls: true,
+    releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`
+  })
+})
+
+/**
+ * SQLite as a `SqlClient`, on the runtime's own `node:sqlite` (Node and Deno). One connection writes, in turns; in a file (WAL)
+ * another only reads, and is never held up by a transaction. A power cut may take the newest commits with it (synchronous =
+ * NORMAL): rows and offsets go together, and are read from the log again.
+ *
+ * @param path a file, or `:memory:`
+ */
+const layer = (path: string): Layer.Layer<SqlClient.SqlClient, SqlError.SqlError> =>
+  Layer.effect(SqlClient.SqlClient, make(path)).pipe(Layer.provide(Reactivity.layer))
+
+export const Sqlite = { layer }

@@ -1,0 +1,39 @@
+import { Effect } from "effect"
+import type { AnyProjection } from "../actor/projection.ts"
+import { KafkaError } from "../kafka/errors.ts"
+import type { Kafka } from "../kafka/kafka.ts"
+import type { TopicPartition } from "../kafka/records.ts"
+import { ProjectionError } from "./errors.ts"
+import { claim } from "./positions.ts"
+
+/**
+ * Takes a partition over, from the offset that the database has; from the beginning of the log where it has none. Fails where
+ * the log is another one, ends before that offset, or has lost what comes next.
+ */
+export const takeOver = Effect.fnUntraced(function* (
+  kafka: Kafka["Service"],
+  { inboxes, name }: AnyProjection,
+  at: TopicPartition
+) {
+  const [topic] = yield* kafka.topics.describe([at.topic])
+  if (topic === undefined) {
+    return yield* new KafkaError({ reason: "TopicMissing", message: `topic ${at.topic} is gone`, topic: at.topic })
+  }
+  const begin = yield* kafka.topics.beginOffset(at)
+  const position = yield* claim(name, { ...at, clusterId: kafka.clusterId, topicId: topic.id }, begin)
+  const end = yield* kafka.topics.endOffset(at)
+  const fail = (reason: ProjectionError["reason"], message: string) =>
+    new ProjectionError({ reason, projection: name, message: `${at.topic}/${at.partition}: ${message}` })
+  if (position.stored > end) {
+    return yield* fail("BeyondEnd", `the next offset is ${position.stored}, but the log ends at ${end}`)
+  }
+  // Compaction keeps the last record of every key: nothing is lost that a table would show.
+  const isCompacted = inboxes.some(({ spec }) => spec.name === at.topic && spec.cleanup === "compact")
+  if (position.stored < begin && !isCompacted) {
+    return yield* fail(
+      "InboxOverrun",
+      `offsets ${position.stored} to ${begin - 1} were deleted before they were applied`
+    )
+  }
+  return position
+})

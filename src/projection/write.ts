@@ -1,0 +1,121 @@
+import { Cause, Clock, Effect } from "effect"
+import { SqlClient, SqlError } from "effect/sql"
+import type { AnyProjection } from "../actor/projection.ts"
+import type { Producer } from "../kafka/kafka.ts"
+import { deadLetterRecord } from "../runtime/deadLetter.ts"
+import { halves, refuse } from "./decode.ts"
+import type { Refusal, Stretch } from "./decode.ts"
+import { ProjectionError } from "./errors.ts"
+import { advance } from "./positions.ts"
+import type { Position } from "./positions.ts"
+
+/** A stretch of a partition, and where its projection stands there. */
+export interface Piece {
+  readonly position: Position
+  readonly stretch: Stretch
+}
+
+/** Where pieces go. */
+export interface Target {
+  readonly projection: AnyProjection
+  /** Whose positions these are: the projection's name, or its rebuild's. */
+  readonly id: string
+  readonly table: string
+  readonly deadLetters: { readonly topic: string; readonly partitions: number; readonly producer: Producer }
+}
+
+/** So many records of one call may be refused by the database. */
+const mostRefused = 100
+
+/** Whether the database, or the projection, may have failed for what a record says: not for a connection, a lock or a statement. */
+const mayBeTheRecord = (cause: Cause.Cause<unknown>): boolean => {
+  if (Cause.hasInterrupts(cause)) return false
+  if (Cause.hasDies(cause)) return true
+  const error = Cause.squash(cause)
+  if (!SqlError.isSqlError(error)) return false
+  return ["UniqueViolation", "ConstraintError", "UnknownError"].includes(error.reason._tag)
+}
+
+const deadLetter = (target: Target, { partition, topic }: Position, { cause, record }: Refusal, now: number) =>
+  deadLetterRecord({
+    topic: target.deadLetters.topic,
+    partition: partition % target.deadLetters.partitions,
+    key: record.key,
+    value: record.value,
+    headers: record.headers,
+    failedAt: now,
+    letter: {
+      id: `${topic}/${partition}/${record.offset}`,
+      cause,
+      attempts: 1,
+      source: { topic, partition, offset: record.offset }
+    }
+  })
+
+/**
+ * Dead letters are acknowledged before the commit: after a crash in between they are written again, under the same id. They
+ * come last, so that a transaction that fails has written none.
+ */
+const bury = Effect.fnUntraced(function* (target: Target, pieces: ReadonlyArray<Piece>) {
+  const now = Math.floor(yield* Clock.currentTimeMillis)
+  const letters = pieces.flatMap(({ position, stretch }) =>
+    stretch.refusals.map((refusal) => deadLetter(target, position, refusal, now))
+  )
+  if (letters.length === 0) return
+  yield* Effect.logWarning(`${target.projection.name}: ${letters.length} records are dead letters`)
+  yield* target.deadLetters.producer.send(letters)
+})
+
+/** Rows, next offsets and owner check: one transaction. */
+const once = Effect.fnUntraced(function* (target: Target, pieces: ReadonlyArray<Piece>) {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql.withTransaction(
+    Effect.gen(function* () {
+      for (const { position, stretch } of pieces) yield* advance(target.id, position, stretch.next)
+      const changes = pieces.flatMap(({ stretch }) => stretch.changes)
+      if (changes.length > 0) yield* target.projection.definition.apply(target.table, changes)
+      yield* bury(target, pieces)
+    })
+  )
+  for (const { position, stretch } of pieces) position.stored = stretch.next
+})
+
+/**
+ * Writes what was polled. Where the database refuses it, it is halved down to the record that is to blame, which becomes a dead
+ * letter; order within a partition is kept.
+ */
+export const write = Effect.fnUntraced(function* (target: Target, pieces: ReadonlyArray<Piece>) {
+  let refused = 0
+  const waiting: Array<ReadonlyArray<Piece>> = [pieces]
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const group = next
+    const failure = yield* Effect.match(Effect.sandbox(once(target, group)), {
+      onSuccess: () => undefined,
+      onFailure: (cause) => cause
+    })
+    if (failure === undefined) continue
+    const [piece] = group
+    const isBuried = group.length === 1 && piece!.stretch.changes.length === 0
+    if (isBuried || !mayBeTheRecord(failure)) return yield* Effect.failCause(failure)
+    if (group.length > 1) {
+      const middle = group.length >>> 1
+      waiting.push(group.slice(middle), group.slice(0, middle))
+    } else if (piece!.stretch.changes.length > 1) {
+      const [first, second] = halves(piece!.stretch)
+      waiting.push([{ ...piece!, stretch: second }], [{ ...piece!, stretch: first }])
+    } else {
+      refused++
+      if (refused > mostRefused) {
+        const { name } = target.projection
+        const message = `more than ${mostRefused} records of one batch are refused, the last: ${Cause.pretty(failure)}`
+        return yield* new ProjectionError({ reason: "TooManyRefused", projection: name, message })
+      }
+      waiting.push([{ ...piece!, stretch: refuse(piece!.stretch, causeOf(failure)) }])
+    }
+  }
+})
+
+const causeOf = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+}
