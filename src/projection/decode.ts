@@ -1,6 +1,6 @@
 import { Option, Result } from "effect"
 import type { Change } from "../actor/projection.ts"
-import type { AnyTopic } from "../actor/topic.ts"
+import type { Topic } from "../actor/topic.ts"
 import type { Batch, KafkaRecord } from "../kafka/records.ts"
 import { commanded } from "../runtime/control.ts"
 
@@ -21,7 +21,7 @@ export interface Stretch {
 }
 
 const decodeRecord = (
-  { codec, name }: AnyTopic,
+  { codec, name }: Topic<unknown, unknown>,
   record: KafkaRecord
 ): Result.Result<Change<unknown, unknown>, string> => {
   if (record.key === null) return Result.fail("Undecodable: the record has no key")
@@ -36,7 +36,7 @@ const decodeRecord = (
 }
 
 /** Operators' control records are not for projections. */
-export const decodeBatch = (topic: AnyTopic, batch: Batch): Stretch => {
+export const decodeBatch = (topic: Topic<unknown, unknown>, batch: Batch): Stretch => {
   const changes: Array<Change<unknown, unknown>> = []
   const records: Array<KafkaRecord> = []
   const refusals: Array<Refusal> = []
