@@ -46,7 +46,7 @@ const taking =
     if (request.method === "GET") return unknown(response)
     void body(request).then((text) => {
       uploads.push([request.url, request.headers["content-type"], text])
-      answer(response, 202, { importId: "i1", channel: "own" })
+      return answer(response, 202, { importId: "i1", channel: "own" })
     })
   }
 

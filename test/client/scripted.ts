@@ -34,11 +34,11 @@ const peer = (socket: WebSocket, protocols: string): Peer => {
 }
 
 /** A server without a will of its own; `accept` is the next WebSocket that somebody opens. Requests are answered by `answer`. */
-export const scriptedServer = Effect.fnUntraced(function* (answer: RequestListener, port = 0) {
+export const scriptedServer = Effect.fnUntraced(function* (answer: RequestListener) {
   const peers = yield* Queue.unbounded<Peer>()
   const server = yield* Effect.acquireRelease(
     Effect.callback<Server>((resume) => {
-      const server = createServer(answer).listen(port, "127.0.0.1", () => resume(Effect.succeed(server)))
+      const server = createServer(answer).listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
     }),
     (server) =>
       Effect.sync(() => {
