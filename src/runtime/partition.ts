@@ -2,6 +2,7 @@ import type { ActorDefinition } from "../actor/actor.ts"
 import type { ProducerRecord, TopicPartition } from "../kafka/records.ts"
 import * as Entry from "../store/entry.ts"
 import { Cell, passive } from "./cell.ts"
+import { closed } from "./closure.ts"
 import type { Message, Running } from "./cell.ts"
 import type { Emitted } from "./collect.ts"
 import { LettersDone } from "./letters.ts"
@@ -175,28 +176,19 @@ export class Partition implements TopicPartition {
   // ------------------------------------------------------------------ settling
 
   /**
-   * What can be settled now: at most `limit` inbox messages, and about `weight` bytes. A key's turns stay in order: where one is
-   * held back, those after it are. Turns that consume no inbox message are never held back for their number, since a message
-   * of their key behind them may lie before the offset that is committed.
+   * What can be settled now: at most `limit` inbox messages, and about `weight` bytes, but more where a key's order demands it.
+   * A key's turns stay in order: where one is held back, those after it are. Turns that consume no inbox message are never held
+   * back for their number, since a message of their key behind them may lie before the offset that is committed.
    */
   settleSet(limit: number, weight: number): SettleSet | undefined {
     if (this.finished.length === 0 || this.phase === "over" || this.phase === "restoring") return undefined
-    const next = this.window.prefix(limit, weight) ?? this.position.next
-    const included: Array<Finished> = []
-    const rest: Array<Finished> = []
-    const heldBack = new Set<Cell>()
-    for (const turn of this.finished) {
-      if (turn.offset >= next || heldBack.has(turn.cell)) {
-        heldBack.add(turn.cell)
-        rest.push(turn)
-      } else included.push(turn)
-    }
-    if (included.length === 0) return undefined
-    return {
-      partition: this,
-      included,
-      rest,
-      position: { topicId: this.position.topicId, next, settle: this.position.settle + 1 }
+    for (let [most, heaviest] = [limit, weight]; ; [most, heaviest] = [most * 2, heaviest * 2]) {
+      const { included, next, rest } = closed(this.finished, this.window.prefix(most, heaviest) ?? this.position.next)
+      if (included.length > 0) {
+        const position = { topicId: this.position.topicId, next, settle: this.position.settle + 1 }
+        return { partition: this, included, rest, position }
+      }
+      if (most >= this.window.size) return undefined
     }
   }
 

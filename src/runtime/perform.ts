@@ -19,7 +19,7 @@ export interface Performance {
   readonly definition: ActorDefinition
   readonly codec: StateCodec
   /** Idempotency keys of turns whose records the broker refused. */
-  readonly refused: Set<string>
+  readonly refused: ReadonlySet<string>
 }
 
 /** Runs one task of a key: decodes, calls the handler, applies the actor's decisions. Never fails. */
@@ -54,7 +54,7 @@ export const perform = (
         nothing,
         Cause.die(new TimedOut({ after: Duration.format(Duration.fromInputUnsafe(definition.timeout)) }))
       )
-    if (refused.delete(id)) return failed(nothing, Cause.fail(new RecordRefused()), giveUp)
+    if (refused.has(id)) return failed(nothing, Cause.fail(new RecordRefused()), giveUp)
     if (task._tag === "Timer") return attempt(self(definition.handlers.timer![task.name]!))
     const source = task.message.origin?.source
     if (source !== undefined && "timer" in source) return attempt(self(definition.handlers.timer![source.timer]!))
