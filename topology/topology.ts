@@ -5,6 +5,13 @@ import { importProgressActor } from "../actors/import/import-progress.ts"
 import { importsView } from "../actors/import/imports-view.ts"
 import { importRejectsView } from "../actors/import/rejects-view.ts"
 import { importRoutes } from "../actors/import/routes.ts"
+import { checkout } from "../actors/orders/checkout.ts"
+import { delivery } from "../actors/orders/delivery.ts"
+import { inventory } from "../actors/orders/inventory.ts"
+import { inventoryView } from "../actors/orders/inventory-view.ts"
+import { invoicing } from "../actors/orders/invoicing.ts"
+import { ordersView } from "../actors/orders/orders-view.ts"
+import { orderRoutes } from "../actors/orders/routes.ts"
 import { Topology } from "../src/index.ts"
 import { siteRoutes } from "./site/routes.ts"
 
@@ -14,15 +21,27 @@ import { siteRoutes } from "./site/routes.ts"
  *     upload ─▶ contacts-import ─▶ import-jobs ─┬▶ contacts-view, import-rejects-view
  *                     ▲                 │       └▶ import-progress ─▶ status ─▶ browser
  *                     └─── part ended ──┘                     imports-view
+ *
+ *     order ─▶ checkout ─┬▶ inventory ───┐ ─▶ inventory-view
+ *                 ▲      ├▶ delivery ────┤
+ *                 │      └▶ invoicing ───┤
+ *                 └────── decided ───────┘ ─▶ orders-view
  */
 export default Topology.make(
   "sixfold",
   siteRoutes,
   importRoutes,
+  orderRoutes,
   contactsImport,
   importJobsActor,
   importProgressActor,
   contactsView,
   importsView,
-  importRejectsView
+  importRejectsView,
+  checkout,
+  inventory,
+  delivery,
+  invoicing,
+  ordersView,
+  inventoryView
 )
