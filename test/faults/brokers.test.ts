@@ -29,7 +29,11 @@ const moveLeaders = Effect.sync(
   () =>
     void tool(
       "org.apache.kafka.tools.LeaderElectionCommand",
-      ...["--bootstrap-server", brokers.bootstrap, "--election-type", "preferred", "--all-topic-partitions"]
+      "--bootstrap-server",
+      brokers.bootstrap,
+      "--election-type",
+      "preferred",
+      "--all-topic-partitions"
     )
 )
 
