@@ -18,7 +18,7 @@ const longestWait = 7 * 86_400_000
 export interface Performance {
   readonly definition: ActorDefinition
   readonly codec: StateCodec
-  /** Idempotency keys of turns whose records the broker refused. */
+  /** Idempotency keys of turns whose records the broker refused, until their dead letter is settled: a replay may try again. */
   readonly refused: ReadonlySet<string>
 }
 

@@ -98,7 +98,6 @@ export const make = Effect.fnUntraced(function* (
         ensure,
         settled: ({ included, partition }) => {
           progress++
-          // Its dead letter is written: a replay of it may try again.
           if (refused.size > 0) for (const { id } of included) if (id !== undefined) refused.delete(id)
           if (!partition.paused || !partition.roomy) return Effect.void
           partition.paused = false

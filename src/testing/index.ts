@@ -1,5 +1,10 @@
-/** `sixfold/testing`: one turn without a broker, a topology on the fake Kafka, and the fake itself. */
+/** `sixfold/testing`: one turn without a broker, a topology on the fake Kafka, the fake itself, and topologies under faults. */
 export * as FakeKafka from "../kafka/embedded/embedded.ts"
+export type { Draw } from "./simulation/draw.ts"
+export { simulate, SimulationFailed } from "./simulation/simulate.ts"
+export type { Explored, SimulateOptions } from "./simulation/simulate.ts"
+export type { Scenario } from "./simulation/simulation.ts"
+export type { World } from "./simulation/world.ts"
 export { TestKit } from "./testKit.ts"
 export { turn } from "./turn.ts"
 export type { Outcome } from "./turn.ts"

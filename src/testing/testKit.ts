@@ -1,19 +1,15 @@
-import { Context, Effect, Layer, Option, Result } from "effect"
+import { Context, Effect, Layer } from "effect"
+import type { Option } from "effect"
 import type { Actor } from "../actor/actor.ts"
 import type { Topic } from "../actor/topic.ts"
 import type { Topology } from "../actor/topology.ts"
-import type { KafkaError } from "../kafka/errors.ts"
 import * as Embedded from "../kafka/embedded/embedded.ts"
 import { Kafka } from "../kafka/kafka.ts"
-import { partitionFor } from "../kafka/partitioner.ts"
-import type { KafkaRecord, TopicPartition } from "../kafka/records.ts"
-import { jsonText } from "../actor/topic.ts"
-import { ownTopics } from "../runtime/deadLetter.ts"
 import { Sqlite } from "../projection/sqlite.ts"
 import { Log } from "../runtime/log.ts"
-import { stateKey } from "../store/entry.ts"
 import { Actors } from "../supervision/actors.ts"
 import * as Supervision from "../supervision/layer.ts"
+import * as Reading from "./reading.ts"
 
 /** Rounds of the scheduler without any progress after which nothing but the clock can move it. */
 const patience = 500
@@ -49,8 +45,6 @@ export class TestKit extends Context.Service<
   }
 }
 
-const text = new TextDecoder()
-
 const layerKit = Layer.effect(
   TestKit,
   Effect.gen(function* () {
@@ -71,56 +65,9 @@ const layerKit = Layer.effect(
     return TestKit.of({
       send: (topic, key, value) => Effect.orDie(Effect.asVoid(log.append(topic, key, value))),
       quiet,
-      read: (topic) =>
-        Effect.gen(function* () {
-          const messages = []
-          for (let partition = 0; partition < topic.spec.partitions; partition++) {
-            for (const record of yield* readAll(kafka, { topic: topic.name, partition })) {
-              const key = Result.getOrThrow(topic.codec.decodeKey(record.key))
-              messages.push([key, Result.getOrThrow(topic.codec.decodeValue(record.value))] as const)
-            }
-          }
-          return messages
-        }).pipe(Effect.orDie),
-      state: ({ definition, name }, key) =>
-        Effect.gen(function* () {
-          if (definition.state === undefined) return Option.none()
-          const { codec, spec } = definition.inbox
-          const bytes = codec.encodeKey(key)
-          const { changelog } = ownTopics(name, spec)
-          const partition = partitionFor(bytes, spec.partitions)
-          const entry = stateKey(text.decode(bytes))
-          const values = (yield* readAll(kafka, { topic: changelog.name, partition })).filter((record) =>
-            equal(record.key!, entry)
-          )
-          const last = values.at(-1)?.value ?? null
-          return last === null
-            ? Option.none()
-            : Option.some(Result.getOrThrow(jsonText(definition.state.schema).decode(text.decode(last))) as never)
-        }).pipe(Effect.orDie),
+      read: (topic) => Effect.orDie(Reading.readTopic(kafka, topic)),
+      state: (actor, key) => Effect.orDie(Reading.readState(kafka, actor, key)),
       crash: ({ name }) => Effect.asVoid(actors.crash(name))
     })
   })
 )
-
-/** Every committed record of a partition as it is now. */
-const readAll = (kafka: Kafka["Service"], at: TopicPartition): Effect.Effect<ReadonlyArray<KafkaRecord>, KafkaError> =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const end = yield* kafka.topics.endOffset(at)
-      let next = yield* kafka.topics.beginOffset(at)
-      const records: Array<KafkaRecord> = []
-      if (next >= end) return records
-      const reader = yield* kafka.reader()
-      yield* reader.seek(at, next)
-      while (next < end) {
-        for (const batch of yield* reader.poll) {
-          records.push(...batch.records.filter(({ offset }) => offset < end))
-          next = batch.nextOffset
-        }
-      }
-      return records
-    })
-  )
-
-const equal = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i])

@@ -3,6 +3,8 @@ export interface Draw {
   /** An integer from 0 to `below` − 1. */
   below(below: number): number
   chance(probability: number): boolean
+  /** One of them, which are not none. */
+  pick<A>(from: ReadonlyArray<A>): A
 }
 
 export const make = (seed: number): Draw => {
@@ -14,5 +16,6 @@ export const make = (seed: number): Draw => {
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
   }
-  return { below: (below) => Math.floor(next() * below), chance: (probability) => next() < probability }
+  const below = (below: number) => Math.floor(next() * below)
+  return { below, chance: (probability) => next() < probability, pick: (from) => from[below(from.length)]! }
 }

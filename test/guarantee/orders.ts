@@ -1,0 +1,101 @@
+import { Context, Effect, Schema } from "effect"
+import { Actor, Topic } from "../../src/index.ts"
+
+/** What one message asks its handler to do. */
+export const kinds = [
+  "plain",
+  "slow",
+  "flaky",
+  "held",
+  "declined",
+  "defect",
+  "stuck",
+  "refused",
+  "garbage",
+  "timer"
+] as const
+export const Order = Schema.Struct({ id: Schema.Int, kind: Schema.Literals(kinds), n: Schema.Int })
+export type Order = typeof Order.Type
+
+class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable", {}) {}
+class NeedsHelp extends Schema.TaggedError<NeedsHelp>()("NeedsHelp", {}) {}
+class Declined extends Schema.TaggedError<Declined>()("Declined", {}) {}
+
+/** A system outside of the log: it hears of every attempt, with its idempotency key. */
+export class Outside extends Context.Service<Outside, { call(order: number, idempotencyKey: string): void }>()(
+  "guarantee/Outside"
+) {}
+
+export const partitions = 3
+export const timers = ["red", "green"] as const
+export const timerOf = ({ n }: Pick<Order, "n">): (typeof timers)[number] => timers[n % timers.length]!
+
+/** The broker takes no larger record of `handled`; the declaration does not say so. */
+export const handledLimit = 600
+export const orders = Topic.make("orders", { value: Order, partitions })
+export const handled = Topic.make("handled", {
+  value: Schema.Struct({ id: Schema.Int, pad: Schema.String }),
+  partitions
+})
+
+/** Everything that took effect for a key, in order: ids, `timer:id`, `dead:` and the position in the inbox. */
+export const Ledger = Schema.Struct({
+  ledger: Schema.Array(Schema.String),
+  pending: Schema.Record(Schema.String, Schema.Int)
+})
+
+const ring = (name: (typeof timers)[number]) =>
+  Effect.fnUntraced(function* (state: typeof Ledger.Type, turn: { readonly attempt: number }) {
+    const id = state.pending[name]!
+    if (turn.attempt === 1 && id % 3 === 0) return yield* new Unavailable()
+    return { ...state, ledger: [...state.ledger, `timer:${id}`] }
+  })
+
+export const worker = Actor.make("worker", {
+  inbox: orders,
+  emits: [handled],
+  state: Ledger,
+  initial: { ledger: [], pending: {} },
+  timers,
+  timeout: "20 seconds"
+})
+  .handle({
+    message: Effect.fnUntraced(function* (state, order, turn) {
+      const { id, kind, n } = order
+      const outside = yield* Outside
+      outside.call(id, turn.idempotencyKey)
+      if (kind === "flaky" && turn.attempt <= n) return yield* new Unavailable()
+      if (kind === "held" && turn.attempt === 1) return yield* new NeedsHelp()
+      if (kind === "declined") return yield* new Declined()
+      if (kind === "defect") return yield* Effect.die(new Error("a bug"))
+      if (kind === "stuck") return yield* Effect.never
+      if (kind === "slow") yield* Effect.sleep(n * 700)
+      if (kind === "timer") yield* turn.set(timerOf(order), { after: n * 3_000 })
+      yield* turn.emit(handled, turn.key, { id, pad: kind === "refused" ? "x".repeat(handledLimit) : "" })
+      const pending = kind === "timer" ? { ...state.pending, [timerOf(order)]: id } : state.pending
+      return { ledger: [...state.ledger, String(id)], pending }
+    }),
+    timer: { red: ring("red"), green: ring("green") },
+    deadLetter: (state, { id }) => Effect.succeed({ ...state, ledger: [...state.ledger, `dead:${id}`] })
+  })
+  .errors({
+    Unavailable: { retry: { base: "2 seconds", factor: 2 }, then: "hold" },
+    NeedsHelp: "hold",
+    Declined: "dead-letter"
+  })
+
+/** Downstream of the worker: reads committed only, and acts once for each. */
+export const collector = Actor.make("collector", {
+  inbox: handled,
+  state: Schema.Array(Schema.Int),
+  initial: []
+}).handle({ message: (state, { id }) => Effect.succeed([...state, id]) })
+
+/** What was sent to a key, and what the world outside heard. */
+export interface Sent {
+  readonly orders: Map<number, Order>
+  /** By order: the idempotency keys of its attempts. */
+  readonly calls: Map<number, Set<string>>
+  /** An operator has skipped something of the key. */
+  skipped: boolean
+}
