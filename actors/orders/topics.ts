@@ -47,7 +47,7 @@ export type CheckoutMessage = (typeof checkouts)["~value"]
 
 /**
  * Keyed sku. `Set`: this many are available from now on, whatever is reserved. `Keep`: the order is confirmed and its reservation
- * stays for good; nothing more will be said about the order.
+ * stays for good; nothing more will be said about the order. Kept longer than the rest: the view is rebuilt from it.
  */
 export const stock = Topic.make("stock", {
   key: Sku,
@@ -57,7 +57,7 @@ export const stock = Topic.make("stock", {
     Schema.TaggedStruct("Release", { orderId: OrderId }),
     Schema.TaggedStruct("Keep", { orderId: OrderId })
   ]),
-  cleanup: "7 days"
+  cleanup: "365 days"
 })
 export type StockMessage = (typeof stock)["~value"]
 
@@ -94,5 +94,5 @@ export const OrderStatus = Schema.Struct({
 })
 export type OrderStatus = typeof OrderStatus.Type
 
-/** The whole status after each change, keyed orderId. Kept longer than the rest: a rebuilt view knows the orders of these days. */
-export const orderOutcomes = Topic.make("order-outcomes", { key: OrderId, value: OrderStatus, cleanup: "90 days" })
+/** The whole status after each change, keyed orderId. A rebuilt view knows the orders of a year. */
+export const orderOutcomes = Topic.make("order-outcomes", { key: OrderId, value: OrderStatus, cleanup: "365 days" })
