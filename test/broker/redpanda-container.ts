@@ -3,7 +3,6 @@ import { createServer } from "node:net"
 import type { AddressInfo } from "node:net"
 import { readFileSync } from "node:fs"
 import type { TestProject } from "vitest/node"
-import type {} from "./one-broker.ts"
 
 /** The image that the compose file pins. */
 const image = /image: (redpandadata\/redpanda:\S+)/.exec(
@@ -28,12 +27,12 @@ const freePort = () =>
 /** A Redpanda in a container for the run, removed at its end. Needs Docker; a failure where there is none. */
 export default async function setup(project: TestProject) {
   const port = await freePort()
-  const container = docker(
-    ...["run", "--detach", "--rm", "--publish", `127.0.0.1:${port}:19092`, image],
-    ...["redpanda", "start", "--mode=dev-container", "--smp=1", "--memory=1G"],
-    "--kafka-addr=internal://0.0.0.0:9092,external://0.0.0.0:19092",
+  const command =
+    `run --detach --rm --publish 127.0.0.1:${port}:19092 ${image} ` +
+    "redpanda start --mode=dev-container --smp=1 --memory=1G " +
+    "--kafka-addr=internal://0.0.0.0:9092,external://0.0.0.0:19092 " +
     `--advertise-kafka-addr=internal://127.0.0.1:9092,external://127.0.0.1:${port}`
-  )
+  const container = docker(...command.split(" "))
   try {
     docker("exec", container, "timeout", "60", "rpk", "cluster", "health", "--watch", "--exit-when-healthy")
   } catch (error) {

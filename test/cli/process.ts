@@ -21,15 +21,15 @@ export interface Running {
   kill(signal: NodeJS.Signals): Effect.Effect<void>
 }
 
-/** The fixture's program with these arguments, as a process of its own. */
-export const program = Effect.fnUntraced(function* (...args: ReadonlyArray<string>) {
+/** A program run by this binary with these arguments, as a process of its own. */
+export const run = Effect.fnUntraced(function* (binary: string, ...args: ReadonlyArray<string>) {
   const ended = yield* Deferred.make<End>()
   const lines = yield* Queue.unbounded<string>()
   const seen: Array<string> = []
   const printed: Array<string> = []
   let [rest, stderr] = ["", ""]
   const child = yield* Effect.acquireRelease(
-    Effect.sync(() => spawn(process.execPath, [entry, ...args], { stdio: ["ignore", "pipe", "pipe"] })),
+    Effect.sync(() => spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] })),
     (child) =>
       Effect.andThen(
         Effect.sync(() => child.kill("SIGKILL")),
@@ -70,3 +70,6 @@ export const program = Effect.fnUntraced(function* (...args: ReadonlyArray<strin
     kill: (signal) => Effect.sync(() => void child.kill(signal))
   } satisfies Running
 })
+
+/** The fixture's program with these arguments. */
+export const program = (...args: ReadonlyArray<string>) => run(process.execPath, entry, ...args)
