@@ -63,6 +63,20 @@ describe("compaction", () => {
     })
   )
 
+  it.effect("a tombstone's day is not begun anew by what is cleaned meanwhile", () =>
+    Effect.gen(function* () {
+      const { control, left, send } = yield* open({})
+      yield* send(note("a", null))
+      yield* control.clean
+      yield* TestClock.adjust(day / 2)
+      yield* send(note("b", "1"))
+      yield* control.clean
+      yield* TestClock.adjust(day / 2)
+      yield* control.clean
+      expect(yield* left).toEqual(["1 b=1"])
+    })
+  )
+
   it.effect("a key that came back after its tombstone stays", () =>
     Effect.gen(function* () {
       const { control, left, send } = yield* open({})

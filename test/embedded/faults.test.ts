@@ -11,7 +11,7 @@ import { at, read, record, values } from "../contract/world.ts"
 const where = at("t")
 
 /** A broker with the topic `t`; `settle` lets everything run that needs no time to pass. */
-const open = Effect.fnUntraced(function* (partitions = 1) {
+const open = Effect.fnUntraced(function* (partitions: number = 1) {
   const broker = yield* Embedded.make()
   yield* broker.client("test").kafka.topics.ensure([{ name: "t", partitions, cleanup: "delete" }])
   return broker
@@ -236,6 +236,29 @@ describe("a member", () => {
       yield* settle
       expect([...a.owned]).toEqual(["t/0", "t/1", "t/2"])
       expect(doublyOwned(group.events)).toEqual([])
+    })
+  )
+
+  it.effect("that commits while a transaction is open has the last word: its offset was written later", () =>
+    Effect.gen(function* () {
+      const broker = yield* open(1)
+      const { kafka } = broker.client("a")
+      const a = yield* join(kafka, observe(), "a")
+      yield* settle
+      const membership = a.memberships[0]!
+      const ends = yield* Deferred.make<void>()
+      yield* broker.control.intercept(({ kind }) =>
+        Effect.as(kind === "end" ? Deferred.await(ends) : Effect.void, "pass" as const)
+      )
+      const transactor = yield* kafka.transactor({ transactionalId: "x" })
+      const commit = yield* Effect.forkChild(
+        transactor.commit({ records: [], offsets: { membership, committed: [{ ...where, offset: 2 }] } })
+      )
+      yield* settle
+      yield* a.member.commit(membership, [{ ...where, offset: 5 }])
+      yield* Deferred.succeed(ends, undefined)
+      yield* Fiber.join(commit)
+      expect(yield* a.member.committed([where])).toEqual([{ ...where, offset: 5 }])
     })
   )
 
