@@ -12,7 +12,11 @@ import { inventoryView } from "../actors/orders/inventory-view.ts"
 import { invoicing } from "../actors/orders/invoicing.ts"
 import { ordersView } from "../actors/orders/orders-view.ts"
 import { orderRoutes } from "../actors/orders/routes.ts"
-import { Topology } from "../src/index.ts"
+import { paymentsLayer } from "../actors/renewals/payments-http.ts"
+import { renewals } from "../actors/renewals/renewals.ts"
+import { renewalRoutes } from "../actors/renewals/routes.ts"
+import { subscriptionsView } from "../actors/renewals/subscriptions-view.ts"
+import { Actor, Topology } from "../src/index.ts"
 import { siteRoutes } from "./site/routes.ts"
 
 /**
@@ -26,12 +30,16 @@ import { siteRoutes } from "./site/routes.ts"
  *                 ▲      ├▶ delivery ────┤
  *                 │      └▶ invoicing ───┤
  *                 └────── decided ───────┘ ─▶ orders-view
+ *
+ *     subscription ─▶ renewals ─┬▶ subscriptions-view
+ *                               └▶ status ─▶ browser
  */
 export default Topology.make(
   "sixfold",
   siteRoutes,
   importRoutes,
   orderRoutes,
+  renewalRoutes,
   contactsImport,
   importJobsActor,
   importProgressActor,
@@ -43,5 +51,7 @@ export default Topology.make(
   delivery,
   invoicing,
   ordersView,
-  inventoryView
+  inventoryView,
+  Actor.provide(paymentsLayer)(renewals),
+  subscriptionsView
 )

@@ -1,0 +1,59 @@
+import { Effect, Layer, Option } from "effect"
+import { HttpRouter, HttpServerResponse } from "effect/http"
+import { jsonBody, Log, problem, requestedChannel } from "../../src/index.ts"
+import { findSubscription } from "./subscriptions-view.ts"
+import { subscriptions, Terms } from "./topics.ts"
+
+const json = (body: unknown, status = 200) => HttpServerResponse.jsonUnsafe(body, { status })
+
+const longestId = 256
+
+const userId = Effect.map(HttpRouter.params, (params) => params["userId"] ?? "")
+
+/** No user has such an id: it would not fit where it has to go. */
+const refused = (id: string) =>
+  id.length <= longestId ? undefined : problem(400, "InvalidRequest", `a user id has at most ${longestId} characters`)
+
+/** 202: the terms hold from the next due time on, whether they are new or changed. */
+const putSubscription = HttpRouter.add(
+  "PUT",
+  "/subscriptions/:userId",
+  Effect.gen(function* () {
+    const id = yield* userId
+    const invalid = refused(id)
+    if (invalid !== undefined) return invalid
+    const channel = yield* requestedChannel
+    const terms = yield* jsonBody(Terms)
+    const reported = channel === undefined ? {} : { channel }
+    yield* (yield* Log).append(subscriptions, id, { _tag: "Subscribe", ...terms, ...reported })
+    return json({ userId: id, channel: channel ?? null }, 202)
+  })
+)
+
+/** 202, also for a user without a subscription: the view may not know it yet. */
+const deleteSubscription = HttpRouter.add(
+  "DELETE",
+  "/subscriptions/:userId",
+  Effect.gen(function* () {
+    const id = yield* userId
+    const invalid = refused(id)
+    if (invalid !== undefined) return invalid
+    yield* (yield* Log).append(subscriptions, id, { _tag: "Cancel" })
+    return json({ userId: id }, 202)
+  })
+)
+
+const getSubscription = HttpRouter.add(
+  "GET",
+  "/subscriptions/:userId",
+  Effect.gen(function* () {
+    const id = yield* userId
+    return Option.match(yield* findSubscription(id), {
+      onNone: () => problem(404, "UnknownSubscription", `no subscription of ${JSON.stringify(id.slice(0, longestId))}`),
+      onSome: (account) => json({ userId: id, ...account })
+    })
+  })
+)
+
+/** The routes of subscriptions; the GET reads a SQL view. */
+export const renewalRoutes = Layer.mergeAll(putSubscription, deleteSubscription, getSubscription)
