@@ -4,6 +4,7 @@ import type { Duration, Redacted, Scope } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import type { HttpServerError, HttpServerRequest } from "effect/http"
 import { createServer } from "node:http"
+import type { ServerResponse } from "node:http"
 import { Draining } from "./draining.ts"
 import { makeGuard } from "./guard.ts"
 import { health } from "./health.ts"
@@ -37,10 +38,20 @@ const refuseUnsafe = (options: Options) =>
         new UnsafeBinding({ message: `--host ${options.host} is not loopback: a token is needed (--token-file)` })
       )
 
+/** The port is open before the routes are there: who comes in between is told so, instead of waiting for an answer for ever. */
+const starting = JSON.stringify({ error: "Starting", message: "this process is not ready yet" })
+const answerStarting = (response: ServerResponse) => {
+  const headers = { "content-type": "application/json", "content-length": starting.length, "retry-after": "1" }
+  response.writeHead(503, { ...headers, connection: "close" }).end(starting)
+}
+
 const makeNodeServer = (limits: Limits) => {
   // A slow upload may take long: what must not last is silence, and that is watched per body.
   const server = createServer({ headersTimeout: 10_000, requestTimeout: 0 })
   server.maxConnections = limits.connections
+  server.on("request", (_, response) => {
+    if (server.listenerCount("request") === 1) answerStarting(response)
+  })
   return server
 }
 
