@@ -4,6 +4,9 @@ import { at, attribute, beforeLength, writeLong } from "./batch-format.ts"
 import type { Compression } from "./settings.ts"
 import * as Varint from "./varint.ts"
 
+/** Bytes of records in one batch: half of what brokers allow by default. A larger record is a batch of its own. */
+export const batchBytes = 512 * 1024
+
 /** Bytes of a batch's header. */
 export const batchOverhead: number = at.records
 

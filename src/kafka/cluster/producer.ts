@@ -4,46 +4,21 @@ import type { Producer } from "../kafka.ts"
 import { partitionId } from "../records.ts"
 import type { ProducerRecord } from "../records.ts"
 import { pause } from "./backoff.ts"
-import { encodeBatch, sign, sizeBound } from "./batch-encoder.ts"
+import { batchBytes, sizeBound } from "./batch-encoder.ts"
 import { toKafkaError } from "./connections.ts"
-import type { Broker, Connections } from "./connections.ts"
+import type { Connections } from "./connections.ts"
+import * as Deliveries from "./deliveries.ts"
 import * as Lane from "./lane.ts"
 import type { Metadata } from "./metadata.ts"
 import { produce } from "./produce-api.ts"
-import type { ProducedPartition } from "./produce-api.ts"
+import { gather, seal } from "./produce-requests.ts"
+import type { Request } from "./produce-requests.ts"
 import * as ProducerId from "./producer-id.ts"
-import { errorName, isTransient, refused } from "./protocol-error.ts"
+import { refused } from "./protocol-error.ts"
 import type { Settings } from "./settings.ts"
-
-/** Bytes of records in one batch: half of what brokers allow by default. A larger record is a batch of its own. */
-export const batchBytes = 512 * 1024
-
-/** Bytes of batches in one request. */
-const requestBytes = 8 * 1024 * 1024
-
-/** Requests under way per broker. */
-const maxInFlight = 5
 
 /** How often the brokers must not know a partition, over about three seconds, for it to count as missing. */
 const missingAfter = 7
-
-/** A batch under way, and the lane it belongs to. */
-interface Sent {
-  readonly lane: Lane.Lane
-  readonly batch: Lane.LaneBatch
-}
-
-/** What goes to one broker at once. */
-interface Request {
-  readonly nodeId: number
-  readonly broker: Broker
-  readonly batches: Array<Sent>
-  bytes: number
-}
-
-const lostMessage = "the broker lost track of this producer while the record was unanswered: it may have been written"
-
-const writtenMessage = "the record is written, but the broker no longer knows at which offset"
 
 /**
  * One fiber owns the lanes: it is woken by every send and every answer, and sends what is ready. `connections` are this producer's own.
@@ -61,37 +36,15 @@ export const make = Effect.fnUntraced(function* (
   const inFlight = new Map<number, number>()
   const firstIdentity = yield* ProducerId.fresh(metadata, connections, settings.patience)
   const renewing = new Set<Lane.Lane>()
-  let freed = 0
+  const deliveries = Deliveries.make()
+  const { failBatch, failLane } = deliveries
   let finding = false
   let over: Cause.Cause<KafkaError> | undefined
 
   const wake = () => void Queue.offerUnsafe(work, undefined)
 
-  const settleEntry = ({ delivery, index }: Lane.Entry, offset: number, failure?: KafkaError) => {
-    delivery.offsets[index] = offset
-    delivery.failure ??= failure
-    if (--delivery.remaining > 0) return
-    freed += delivery.bytes
-    delivery.finished(delivery)
-  }
-  const failBatch = ({ entries }: Lane.LaneBatch, error: KafkaError) => {
-    for (const entry of entries) settleEntry(entry, -1, error)
-  }
-  const failLane = (lane: Lane.Lane, error: KafkaError) => {
-    for (const batch of lane.queue.splice(0)) failBatch(batch, error)
-  }
-  const at = ({ partition, topic }: Lane.Lane) => `partition ${partition} of topic ${topic}`
-  const unavailable = (lane: Lane.Lane, message: string) =>
-    new KafkaError({
-      reason: "Unavailable",
-      message: `${at(lane)}: ${message}`,
-      topic: lane.topic,
-      partition: lane.partition
-    })
-
   const release = Effect.suspend(() => {
-    const bytes = freed
-    freed = 0
+    const bytes = deliveries.takeFreed()
     return bytes === 0 ? Effect.void : room.release(bytes)
   })
   const end = (cause: Cause.Cause<KafkaError>) => {
@@ -115,49 +68,15 @@ export const make = Effect.fnUntraced(function* (
       Effect.asVoid
     )
 
-  /** Asks for a new identity as soon as nothing of the lane is under way. */
-  const renew = (lane: Lane.Lane) => {
-    lane.identity = undefined
-  }
   const adopt = Effect.fnUntraced(function* (lane: Lane.Lane) {
     const identity = yield* Effect.result(ProducerId.fresh(metadata, connections, settings.deliveryTimeout))
     if (identity._tag === "Failure") failLane(lane, identity.failure)
-    else for (const batch of Lane.adopt(lane, identity.success)) failBatch(batch, unavailable(lane, lostMessage))
+    else
+      for (const batch of Lane.adopt(lane, identity.success))
+        failBatch(batch, Deliveries.unavailable(lane, Deliveries.lostMessage))
     renewing.delete(lane)
     wake()
   })
-  const answered = ({ batch, lane }: Sent, answer: ProducedPartition | undefined) => {
-    const error = answer === undefined ? "REQUEST_TIMED_OUT" : errorName(answer.errorCode)
-    if (error === "NONE") {
-      Lane.acknowledged(lane, batch)
-      batch.entries.forEach((entry, index) => settleEntry(entry, answer!.baseOffset + index))
-    } else if (error === "DUPLICATE_SEQUENCE_NUMBER") {
-      Lane.acknowledged(lane, batch)
-      failBatch(batch, unavailable(lane, writtenMessage))
-    } else if (
-      error === "OUT_OF_ORDER_SEQUENCE_NUMBER" ||
-      error === "UNKNOWN_PRODUCER_ID" ||
-      error === "INVALID_PRODUCER_EPOCH"
-    ) {
-      const why = Lane.outOfOrder(lane, batch)
-      if (why === "lost") failBatch(batch, unavailable(lane, lostMessage))
-      if (why === "written") failBatch(batch, unavailable(lane, writtenMessage))
-      if (why === "lost" || why === "forgotten") renew(lane)
-    } else if (isTransient(error) || error === "UNKNOWN_TOPIC_OR_PARTITION") {
-      // Also "not the leader": it may have been, when it wrote.
-      Lane.unclear(lane, batch)
-      lane.leaderDoubted = true
-    } else {
-      const why = refused(error, `${at(lane)}${answer?.message ? ` (${answer.message})` : ""}`, lane)
-      const splits = why.reason === "RecordTooLarge" || why.reason === "InvalidRecord"
-      const single = splits ? Lane.bisect(lane, batch) : undefined
-      if (single !== undefined) settleEntry(single, -1, why)
-      if (splits) return
-      lane.inFlight.delete(batch)
-      failBatch(batch, why)
-    }
-  }
-
   const post = Effect.fnUntraced(function* ({ batches, broker, nodeId }: Request) {
     const result = yield* Effect.result(
       connections.request(broker, produce, {
@@ -173,7 +92,9 @@ export const make = Effect.fnUntraced(function* (
     inFlight.set(nodeId, inFlight.get(nodeId)! - 1)
     if (result._tag === "Success") {
       const answers = new Map(result.success.map((answer) => [partitionId(answer.topic, answer.partition), answer]))
-      for (const sent of batches) answered(sent, answers.get(partitionId(sent.lane.topic, sent.lane.partition)))
+      for (const { batch, lane } of batches) {
+        deliveries.answered(lane, batch, answers.get(partitionId(lane.topic, lane.partition)))
+      }
     } else {
       const { failure } = result
       for (const { batch, lane } of batches) {
@@ -206,7 +127,7 @@ export const make = Effect.fnUntraced(function* (
           if (metadata.knownLeader(lane.topic, lane.partition) === undefined) lane.leaderDoubted = true
           lane.missing = 0
         } else if (++lane.missing >= missingAfter) {
-          failLane(lane, refused("UNKNOWN_TOPIC_OR_PARTITION", at(lane), lane))
+          failLane(lane, refused("UNKNOWN_TOPIC_OR_PARTITION", Deliveries.at(lane), lane))
           lane.missing = 0
         }
       }
@@ -218,51 +139,18 @@ export const make = Effect.fnUntraced(function* (
     for (const lane of lanes.values()) {
       const { doubtful, expired } = Lane.expire(lane, now - settings.deliveryTimeout)
       for (const batch of expired)
-        failBatch(batch, unavailable(lane, `not delivered within ${settings.deliveryTimeout} ms`))
-      if (doubtful) renew(lane)
+        failBatch(batch, Deliveries.unavailable(lane, `not delivered within ${settings.deliveryTimeout} ms`))
+      if (doubtful) Deliveries.renew(lane)
     }
-  }
-
-  /** Everything that may go to a broker now, at most one batch per partition and request. */
-  const gather = (now: number): ReadonlyArray<Request> => {
-    const requests = new Map<number, Request>()
-    for (const lane of lanes.values()) {
-      const leader = lane.leaderDoubted ? undefined : metadata.knownLeader(lane.topic, lane.partition)
-      if (leader === undefined || (inFlight.get(leader.nodeId) ?? 0) >= maxInFlight) continue
-      const head = Lane.ready(lane, now, settings.linger, batchBytes)
-      if (head === undefined) continue
-      const request = requests.get(leader.nodeId) ?? {
-        nodeId: leader.nodeId,
-        broker: leader.broker,
-        batches: [],
-        bytes: 0
-      }
-      if (request.bytes > 0 && request.bytes + head.bytes > requestBytes) continue
-      request.bytes += head.bytes
-      request.batches.push({ lane, batch: Lane.depart(lane) })
-      requests.set(leader.nodeId, request)
-    }
-    return [...requests.values()]
-  }
-
-  const seal = ({ batch, lane }: Sent) => {
-    batch.encoded ??= encodeBatch(
-      batch.entries.map(({ record }) => record),
-      batch.bytes,
-      {
-        compression: settings.compression,
-        transactional: false
-      }
-    )
-    sign(batch.encoded, { ...lane.identity!, baseSequence: batch.sequence })
   }
 
   const dispatch = Effect.gen(function* () {
     const now = clock.currentTimeMillisUnsafe()
     expire(now)
-    for (let requests = gather(now); requests.length > 0; requests = gather(now)) {
+    const next = () => gather({ lanes: lanes.values(), metadata, settings, inFlight, now })
+    for (let requests = next(); requests.length > 0; requests = next()) {
       for (const request of requests) {
-        request.batches.forEach(seal)
+        for (const sent of request.batches) seal(sent, settings)
         inFlight.set(request.nodeId, (inFlight.get(request.nodeId) ?? 0) + 1)
         yield* fork(post(request))
       }

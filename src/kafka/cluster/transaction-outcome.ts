@@ -1,4 +1,4 @@
-import { Data } from "effect"
+import { Data, Effect } from "effect"
 import type { TransactionOutcome } from "../errors.ts"
 import { isTransient } from "./protocol-error.ts"
 
@@ -55,3 +55,13 @@ const severity: Record<TransactionOutcome, number> = { aborted: 0, stale: 1, ref
 /** Of several failures of one transaction, the one that decides; at least one. */
 export const worst = (failures: ReadonlyArray<Stopped>): Stopped =>
   failures.reduce((one, other) => (severity[other.outcome] > severity[one.outcome] ? other : one))
+
+/** Both to their end, also when one fails: an interrupted request would be one more of which nothing is known. */
+export const both = Effect.fnUntraced(function* (
+  one: Effect.Effect<void, Stopped>,
+  other: Effect.Effect<void, Stopped>
+) {
+  const results = yield* Effect.all([Effect.result(one), Effect.result(other)], { concurrency: 2 })
+  const failures = results.flatMap((result) => (result._tag === "Failure" ? [result.failure] : []))
+  if (failures.length > 0) return yield* worst(failures)
+})

@@ -13,7 +13,7 @@ import { errorName, isTransient, refused } from "./protocol-error.ts"
 import type { Settings } from "./settings.ts"
 import { addOffsetsToTxn, addPartitionsToTxn, endTxn, txnOffsetCommit } from "./transaction-api.ts"
 import type { Transactional } from "./transaction-api.ts"
-import { Stopped, verdict, worst } from "./transaction-outcome.ts"
+import { both, Stopped, verdict } from "./transaction-outcome.ts"
 import * as Writes from "./transaction-writes.ts"
 
 /** One request of an open transaction. */
@@ -193,13 +193,6 @@ export const make = Effect.fnUntraced(function* (
       },
       deadline
     )
-
-  /** Both to their end, also when one fails: an interrupted request would be one more of which nothing is known. */
-  const both = Effect.fnUntraced(function* (one: Effect.Effect<void, Stopped>, other: Effect.Effect<void, Stopped>) {
-    const results = yield* Effect.all([Effect.result(one), Effect.result(other)], { concurrency: 2 })
-    const failures = results.flatMap((result) => (result._tag === "Failure" ? [result.failure] : []))
-    if (failures.length > 0) return yield* worst(failures)
-  })
 
   const run = Effect.fnUntraced(function* ({ offsets, records }: Transaction): Effect.fn.Return<void, Stopped> {
     const prepared = yield* Writes.prepare(records, settings)
