@@ -2,7 +2,18 @@ import { Context, DateTime, Duration, Effect, Random, Schema } from "effect"
 import { Actor, type Turn } from "../../src/index.ts"
 import { isSameRenew } from "./renew.ts"
 import { Payments, type Unavailable } from "./payments.ts"
-import { type Charge, chargeOf, nextOf, Subscription, taken, told, without } from "./subscription.ts"
+import {
+  type Charge,
+  chargeOf,
+  failedAs,
+  givenUp,
+  nextOf,
+  revived,
+  Subscription,
+  taken,
+  told,
+  without
+} from "./subscription.ts"
 import { type ChargeRecord, charges, type Subscribe, subscriptions } from "./topics.ts"
 
 /** A charge is given up: its due time becomes a dead letter. */
@@ -113,7 +124,7 @@ const subscribe = Effect.fnUntraced(function* (
   turn: RenewalTurn
 ): Effect.fn.Return<Subscription> {
   const now = millis(turn)
-  if (before === null) return { terms, since: now, takenUntil: now, pending: [], failed: null }
+  if (before === null) return { terms, since: now, takenUntil: now, pending: [], failed: [] }
   const state = yield* takeOverdue(before, turn)
   return isSameRenew(before.terms.renew, terms.renew)
     ? { ...state, terms }
@@ -128,12 +139,11 @@ const cancel = Effect.fnUntraced(function* (state: Subscription, turn: RenewalTu
   return null
 })
 
-/** The given-up charge again: only a replayed dead letter asks for it. */
-const revived = ({ failed, ...state }: Subscription): Subscription => ({
-  ...state,
-  pending: failed === null ? state.pending : [...state.pending, failed],
-  failed: null
-})
+/** A turn with the id of a dead letter is its replay: the charge is tried once more. */
+const replay = (state: Subscription, charge: Charge, turn: RenewalTurn) => {
+  const waiting = revived(state, charge)
+  return state.pending.length === 0 ? attempt(waiting, turn) : Effect.succeed(waiting)
+}
 
 /**
  * Renews subscriptions: a durable timer per user names each due time, and that name is the idempotency key of its charge. A charge
@@ -157,13 +167,10 @@ export const renewals = Actor.make("renewals", {
     timer: {
       due: Effect.fnUntraced(function* (state, turn) {
         if (state === null) return state
+        const failed = failedAs(state, turn.idempotencyKey)
+        if (failed !== undefined) return yield* replay(state, failed, turn)
         const due = dueOf(turn)
-        if (due <= state.takenUntil) {
-          // Not by the timer: the dead letter of this due time is replayed.
-          yield* arm(turn, state)
-          const again = state.failed?.due === due ? revived(state) : state
-          return state.pending.length === 0 ? yield* attempt(again, turn) : again
-        }
+        if (due <= state.takenUntil) return yield* Effect.as(arm(turn, state), state)
         if (state.pending.length >= mostPending) {
           return yield* new ChargeFailed({ message: `${mostPending} earlier charges wait` })
         }
@@ -171,19 +178,20 @@ export const renewals = Actor.make("renewals", {
         yield* arm(turn, opened)
         return state.pending.length === 0 ? yield* attempt(opened, turn) : opened
       }),
-      retry: (state, turn) =>
-        state === null ? Effect.succeed(state) : attempt(state.pending.length === 0 ? revived(state) : state, turn)
+      retry: Effect.fnUntraced(function* (state, turn) {
+        if (state === null) return state
+        const failed = failedAs(state, turn.idempotencyKey)
+        return yield* failed === undefined ? attempt(state, turn) : replay(state, failed, turn)
+      })
     },
     // Declined, retried too often, or the payment port itself is broken: this charge is over, the subscription is not.
     deadLetter: Effect.fnUntraced(function* (state, { attempts, cause, id, source }, turn) {
       if (state === null || !("timer" in source)) return state
       const due = DateTime.toEpochMillis(source.due)
-      const known = [...state.pending, ...(state.failed === null ? [] : [state.failed])]
-      const charge =
-        source.timer === "retry" ? known[0] : (known.find((each) => each.due === due) ?? chargeOf(state, due, id))
+      const charge = failedAs(state, id) ?? (source.timer === "retry" ? state.pending[0] : chargeOf(state, due, id))
       if (charge === undefined) return state
       const failed = { ...charge, attempts: charge.attempts + attempts }
-      const after = { ...without(taken(state, charge, millis(turn)), charge), failed }
+      const after = givenUp(taken(state, charge, millis(turn)), failed, id)
       // A due time that fails leaves those before it to their own timer.
       yield* source.timer === "retry" ? goOn(turn, after) : arm(turn, after)
       yield* record(turn, after, failed, { state: "failed", reason: cause.slice(0, longestReason) })

@@ -17,6 +17,9 @@ export const Charge = Schema.Struct({
 })
 export type Charge = typeof Charge.Type
 
+/** Charges given up that can still be tried again. */
+const mostFailed = 24
+
 /** One user's subscription. */
 export const Subscription = Schema.Struct({
   terms: Subscribe,
@@ -26,8 +29,8 @@ export const Subscription = Schema.Struct({
   takenUntil: Millis,
   /** Due and not yet charged, in order. The first is being retried. */
   pending: Schema.Array(Charge),
-  /** The one given up last: an operator may replay its dead letter. */
-  failed: Schema.NullOr(Charge)
+  /** Given up, the last of them, each with the id of its dead letter: an operator may replay it. */
+  failed: Schema.Array(Schema.Struct({ letter: Schema.String, charge: Charge }))
 })
 export type Subscription = typeof Subscription.Type
 
@@ -57,6 +60,23 @@ export const taken = (state: Subscription, charge: Charge, now: number): Subscri
 export const without = (state: Subscription, { due }: Charge): Subscription => ({
   ...state,
   pending: state.pending.filter((charge) => charge.due !== due)
+})
+
+/** The charge is given up: it has become this dead letter. */
+export const givenUp = (state: Subscription, charge: Charge, letter: string): Subscription => ({
+  ...without(state, charge),
+  failed: [...state.failed.filter((each) => each.letter !== letter), { letter, charge }].slice(-mostFailed)
+})
+
+/** The charge that became this dead letter. */
+export const failedAs = ({ failed }: Subscription, letter: string): Charge | undefined =>
+  failed.find((each) => each.letter === letter)?.charge
+
+/** A given-up charge waits again, behind those that do. */
+export const revived = (state: Subscription, charge: Charge): Subscription => ({
+  ...state,
+  pending: [...state.pending, charge],
+  failed: state.failed.filter((each) => each.charge.due !== charge.due)
 })
 
 /** As a record tells of it. */
