@@ -14,14 +14,14 @@ export const sixfold = (...args: ReadonlyArray<string>) => run(process.execPath,
 /** A data directory for one test. */
 export const directory = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
-  const temporary: string = yield* fs.makeTempDirectoryScoped()
-  return (yield* Path.Path).join(temporary, "data")
+  return (yield* Path.Path).join(yield* fs.makeTempDirectoryScoped(), "data")
 })
 
 /** The whole program, once it is up. */
-export const start = Effect.fnUntraced(function* (data: string, port = "0") {
-  const running = yield* sixfold("start", "--port", port, "--data", data)
-  const url = /http:\/\/\S+/.exec(yield* running.line(/ is up at /))![0]
+export const start = Effect.fnUntraced(function* (data: string, port?: string) {
+  const running = yield* sixfold("start", "--port", port ?? "0", "--data", data)
+  const line = yield* running.line(/ is up at /)
+  const url = /http:\/\/\S+/.exec(line)![0]
   return { ...running, url, port: new URL(url).port }
 })
 
