@@ -6,7 +6,6 @@ import { renewals, RetryLimit } from "../../../actors/renewals/renewals.ts"
 import { charges, type Subscribe, subscriptions } from "../../../actors/renewals/topics.ts"
 import { Topic, Topology } from "../../../src/index.ts"
 import { TestKit } from "../../../src/testing/testKit.ts"
-import { turn } from "../../../src/testing/turn.ts"
 import { gateway } from "./gateway.ts"
 
 const deadLetters = Topic.bytes("renewals.dead-letters")
@@ -326,62 +325,6 @@ describe("a charge that cannot be made", () => {
         ).pipe(Layer.provide(payments.layer))
       )
     )
-  })
-})
-
-describe("the replay of a dead letter", () => {
-  const letter = (name: string) => `renewals/ada/${name}/1970-01-01T00:00:00.000Z`
-  const charge = (n: 1 | 2) => ({ due: n, idempotencyKey: `key ${n}`, amount: n * 100, currency: "EUR", attempts: 6 })
-  const state = (pending: ReadonlyArray<ReturnType<typeof charge>> = []) => ({
-    terms: subscribe,
-    since: 0,
-    takenUntil: 5_000,
-    pending,
-    failed: [
-      { letter: letter("due"), charge: charge(1) },
-      { letter: letter("retry"), charge: charge(2) }
-    ]
-  })
-
-  for (const [timer, n] of [
-    ["due", 1],
-    ["retry", 2]
-  ] as const) {
-    it.effect(`of the timer ${timer} tries the charge that became it, with its key and amount, and no other`, () => {
-      const payments = gateway()
-      return Effect.gen(function* () {
-        const outcome = yield* turn(renewals, { key: "ada", timer, state: state() })
-        assert.deepStrictEqual([...payments.charged], [[`key ${n}`, n * 100]])
-        assert.strictEqual(outcome.verdict, "settled")
-        assert.deepStrictEqual(
-          outcome.state?.failed.map(({ letter }) => letter),
-          [letter(n === 1 ? "retry" : "due")]
-        )
-      }).pipe(Effect.provide(payments.layer))
-    })
-  }
-
-  it.effect("fails as it did before where it still cannot be charged, and may be replayed again", () => {
-    const payments = gateway()
-    payments.answers.before = down
-    return Effect.gen(function* () {
-      const outcome = yield* turn(renewals, { key: "ada", timer: "retry", state: state() })
-      assert.strictEqual(outcome.verdict, "dead-letter")
-      assert.deepStrictEqual(outcome.state?.failed.at(-1), {
-        letter: letter("retry"),
-        charge: { ...charge(2), attempts: 7 }
-      })
-      assert.deepStrictEqual(outcome.state?.pending, [])
-    }).pipe(Effect.provide(payments.layer))
-  })
-
-  it.effect("waits behind a charge that is being retried", () => {
-    const payments = gateway()
-    return Effect.gen(function* () {
-      const outcome = yield* turn(renewals, { key: "ada", timer: "due", state: state([charge(2)]) })
-      assert.deepStrictEqual(payments.calls, [])
-      assert.deepStrictEqual(outcome.state?.pending, [charge(2), charge(1)])
-    }).pipe(Effect.provide(payments.layer))
   })
 })
 
