@@ -1,4 +1,5 @@
 import { KafkaError } from "../errors.ts"
+import type { ProducerRecord } from "../records.ts"
 import * as Lane from "./lane.ts"
 import type { ProducedPartition } from "./produce-api.ts"
 import { errorName, isTransient, refused } from "./protocol-error.ts"
@@ -28,6 +29,14 @@ export const unavailable = (lane: Lane.Lane, message: string) =>
     message: `${at(lane)}: ${message}`,
     topic: lane.topic,
     partition: lane.partition
+  })
+
+export const tooLarge = ({ partition, topic }: ProducerRecord, size: number, bufferBytes: number) =>
+  new KafkaError({
+    reason: "RecordTooLarge",
+    message: `a record of ${size} bytes for topic ${topic} does not fit into the producer's buffer (bufferBytes ${bufferBytes})`,
+    topic,
+    partition
   })
 
 /** Asks for a new identity as soon as nothing of the lane is under way. */

@@ -32,7 +32,8 @@ export const make = Effect.fnUntraced(function* (
   const clock = yield* Clock.Clock
   const room = yield* Semaphore.make(settings.bufferBytes)
   const work = yield* Queue.sliding<void>(1)
-  const lanes = new Map<string, Lane.Lane>()
+  const lanes: Array<Lane.Lane> = []
+  const lanesByTopic = new Map<string, Array<Lane.Lane | undefined>>()
   const inFlight = new Map<number, number>()
   const firstIdentity = yield* ProducerId.fresh(metadata, connections, settings.patience)
   const renewing = new Set<Lane.Lane>()
@@ -51,7 +52,7 @@ export const make = Effect.fnUntraced(function* (
     if (over !== undefined || Cause.hasInterruptsOnly(cause)) return
     over = cause
     const error = new KafkaError({ reason: "Closed", message: "the producer is over", cause: Cause.squash(cause) })
-    for (const lane of lanes.values()) {
+    for (const lane of lanes) {
       failLane(lane, error)
       for (const batch of lane.inFlight) failBatch(batch, error)
     }
@@ -136,7 +137,7 @@ export const make = Effect.fnUntraced(function* (
   })
 
   const expire = (now: number) => {
-    for (const lane of lanes.values()) {
+    for (const lane of lanes) {
       const { doubtful, expired } = Lane.expire(lane, now - settings.deliveryTimeout)
       for (const batch of expired)
         failBatch(batch, Deliveries.unavailable(lane, `not delivered within ${settings.deliveryTimeout} ms`))
@@ -147,7 +148,7 @@ export const make = Effect.fnUntraced(function* (
   const dispatch = Effect.gen(function* () {
     const now = clock.currentTimeMillisUnsafe()
     expire(now)
-    const next = () => gather({ lanes: lanes.values(), metadata, settings, inFlight, now })
+    const next = () => gather({ lanes, metadata, settings, inFlight, now })
     for (let requests = next(); requests.length > 0; requests = next()) {
       for (const request of requests) {
         for (const sent of request.batches) seal(sent, settings)
@@ -155,7 +156,7 @@ export const make = Effect.fnUntraced(function* (
         yield* fork(post(request))
       }
     }
-    const waiting = [...lanes.values()].filter(({ queue }) => queue.length > 0)
+    const waiting = lanes.filter(({ queue }) => queue.length > 0)
     const orphans = waiting.filter(
       (lane) => lane.leaderDoubted || metadata.knownLeader(lane.topic, lane.partition) === undefined
     )
@@ -173,7 +174,7 @@ export const make = Effect.fnUntraced(function* (
   })
 
   const nextLinger = Effect.fnUntraced(function* (limit: number) {
-    const lingering = settings.linger > 0 && [...lanes.values()].some(({ queue }) => queue[0]?.attempts === 0)
+    const lingering = settings.linger > 0 && lanes.some(({ queue }) => queue[0]?.attempts === 0)
     const wait = lingering ? settings.linger : limit
     if (wait === Infinity) yield* Queue.take(work)
     else yield* Effect.timeoutOption(Queue.take(work), wait)
@@ -187,40 +188,37 @@ export const make = Effect.fnUntraced(function* (
     )
   )
 
-  const enqueue = (records: ReadonlyArray<ProducerRecord>, delivery: Lane.Delivery) => {
-    const now = clock.currentTimeMillisUnsafe()
-    let lane: Lane.Lane | undefined
-    records.forEach((record, index) => {
-      if (lane?.partition !== record.partition || lane.topic !== record.topic) {
-        const id = partitionId(record.topic, record.partition)
-        lane = lanes.get(id) ?? Lane.make(record, firstIdentity)
-        lanes.set(id, lane)
-      }
-      Lane.append(lane, { record, size: sizeBound(record), delivery, index }, now, batchBytes)
-    })
-    wake()
+  const laneOf = (lanesOfTopic: Array<Lane.Lane | undefined>, record: ProducerRecord): Lane.Lane => {
+    const lane = (lanesOfTopic[record.partition] = Lane.make(record, firstIdentity))
+    lanes.push(lane)
+    return lane
   }
 
-  const tooLarge = (records: ReadonlyArray<ProducerRecord>): KafkaError | undefined => {
-    const large = records.find((record) => sizeBound(record) > settings.bufferBytes)
-    return (
-      large &&
-      new KafkaError({
-        reason: "RecordTooLarge",
-        message: `a record of ${sizeBound(large)} bytes for topic ${large.topic} does not fit into the producer's buffer (bufferBytes ${settings.bufferBytes})`,
-        topic: large.topic,
-        partition: large.partition
-      })
-    )
+  const enqueue = (records: ReadonlyArray<ProducerRecord>, sizes: ReadonlyArray<number>, delivery: Lane.Delivery) => {
+    const now = clock.currentTimeMillisUnsafe()
+    let topic: string | undefined
+    let ofTopic: Array<Lane.Lane | undefined> = []
+    for (let index = 0; index < records.length; index++) {
+      const record = records[index]!
+      if (record.topic !== topic) {
+        topic = record.topic
+        ofTopic = lanesByTopic.get(topic) ?? []
+        lanesByTopic.set(topic, ofTopic)
+      }
+      const lane = ofTopic[record.partition] ?? laneOf(ofTopic, record)
+      Lane.append(lane, { record, size: sizes[index]!, delivery, index }, now, batchBytes)
+    }
+    wake()
   }
 
   const send: Producer["send"] = Effect.fnUntraced(function* (records: ReadonlyArray<ProducerRecord>) {
     if (over !== undefined) return yield* Effect.failCause(over)
     if (records.length === 0) return []
-    const large = tooLarge(records)
-    if (large !== undefined) return yield* large
+    const sizes = records.map(sizeBound)
+    const large = sizes.findIndex((size) => size > settings.bufferBytes)
+    if (large >= 0) return yield* Deliveries.tooLarge(records[large]!, sizes[large]!, settings.bufferBytes)
     const bytes = Math.min(
-      records.reduce((sum, record) => sum + sizeBound(record), 0),
+      sizes.reduce((sum, size) => sum + size, 0),
       settings.bufferBytes
     )
     return yield* Effect.uninterruptibleMask(
@@ -231,7 +229,7 @@ export const make = Effect.fnUntraced(function* (
           return yield* Effect.failCause(over)
         }
         const answer = Deferred.makeUnsafe<ReadonlyArray<number>, KafkaError>()
-        enqueue(records, {
+        enqueue(records, sizes, {
           remaining: records.length,
           offsets: records.map(() => -1),
           bytes,

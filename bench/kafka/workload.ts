@@ -1,0 +1,49 @@
+/** What every contestant is told, and what it answers: on the command line as JSON, and as one line of JSON. */
+export interface Job {
+  readonly task: "produce" | "consume" | "transform" | "latency"
+  readonly bootstrap: string
+  /** Written by `produce` and `latency`, read by the others. */
+  readonly topic: string
+  /** Where `transform` writes. */
+  readonly output: string
+  readonly partitions: number
+  readonly records: number
+  /** Milliseconds between two transactions of `latency`; 0: back to back. */
+  readonly gap: number
+}
+
+export interface Outcome {
+  readonly seconds: number
+  /** At the end, in MiB. */
+  readonly rss: number
+  /** Of `latency`: how long each transaction took, in milliseconds. */
+  readonly took?: ReadonlyArray<number>
+}
+
+export const valueBytes = 200
+
+/** Records of one transaction of `transform`. */
+export const transactionRecords = 10_000
+
+const value = Buffer.alloc(valueBytes, "v")
+
+/** The nth record of a run: 8 bytes of key, 200 of value; the same for all contestants. */
+export const keyOf = (n: number): Buffer => Buffer.from(String(n).padStart(8, "0"))
+export const valueOf = (): Buffer => value
+
+let touched = 0
+/** What a no-op consumer does with a record: looks at its key and value. */
+export const touch = (key: Uint8Array | null, value: Uint8Array | null): void => {
+  touched = (touched + key![0]! + value![0]! + value!.length) | 0
+}
+
+export const job = (): Job => JSON.parse(process.argv[2]!) as Job
+
+export const answer = (began: number, took?: ReadonlyArray<number>): void => {
+  const outcome: Outcome = {
+    seconds: (performance.now() - began) / 1_000,
+    rss: Math.round(process.memoryUsage.rss() / 1024 / 1024),
+    ...(took === undefined ? {} : { took })
+  }
+  console.log(JSON.stringify(outcome))
+}
