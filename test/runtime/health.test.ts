@@ -1,0 +1,134 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import { TestClock } from "effect/testing"
+import { Actor, Actors, Topic, Topology } from "../../src/index.ts"
+import { EmbeddedBroker } from "../../src/kafka/embedded/embedded.ts"
+import { admit } from "../../src/runtime/admission.ts"
+import { complete } from "../../src/runtime/completion.ts"
+import { partitionStatus } from "../../src/runtime/health.ts"
+import type { Circumstances } from "../../src/runtime/health.ts"
+import { parkHolders } from "../../src/runtime/parking.ts"
+import type { Partition } from "../../src/runtime/partition.ts"
+import { nextTask } from "../../src/runtime/task.ts"
+import { TestKit } from "../../src/testing/testKit.ts"
+import { batchOf, fiber, outcomeOf, partitionOf, record } from "./world.ts"
+
+const calm = { stuckAfter: 30_000, settling: undefined, gatedSince: undefined }
+const heldAt = (partition: Partition, now: number, others: Partial<Circumstances> = {}) =>
+  partitionStatus(partition, { ...calm, ...others, now }).held
+
+describe("what holds a partition", () => {
+  it("is nothing while there is nothing to do, however long", () => {
+    assert.isNull(heldAt(partitionOf(), 1e9))
+  })
+
+  it("is the key whose message waits for a worker, once nothing has settled for the limit", () => {
+    const partition = partitionOf()
+    admit(partition, batchOf([record(0, "a")]), 5_000)
+    assert.isNull(heldAt(partition, 34_999))
+    assert.deepStrictEqual(heldAt(partition, 35_000), {
+      key: "a",
+      since: "1970-01-01T00:00:05.000Z",
+      cause: "its message waits for a worker"
+    })
+  })
+
+  it("is the key whose handler runs, also when its message is parked and the rest goes on", () => {
+    const partition = partitionOf()
+    admit(partition, batchOf([record(0, "a")]), 0)
+    const cell = partition.cells.get("a")!
+    partition.started(cell, { task: nextTask(partition, cell, 0)!, since: 0, fiber })
+    parkHolders(partition, 1_000)
+    partition.settled(partition.settleSet(10, 1e6)!)
+    partition.progressAt = 29_000
+    assert.isNull(heldAt(partition, 29_999))
+    assert.deepInclude(heldAt(partition, 30_000), { key: "a", cause: "its handler is running" })
+  })
+
+  it("is the transaction that stays open, before the messages behind it", () => {
+    const partition = partitionOf()
+    admit(partition, batchOf([record(0, "a")]), 0)
+    const settling = { id: "app.sum.main.0", since: 1_000, cause: "open" }
+    assert.deepInclude(heldAt(partition, 31_000, { settling }), { key: "app.sum.main.0", cause: "open" })
+  })
+
+  it("is the group while it is rebalancing, and the broker while there is more to read than it gives", () => {
+    const partition = partitionOf()
+    admit(partition, batchOf([record(0, "a")], 9), 0)
+    assert.deepInclude(heldAt(partition, 30_000, { gatedSince: 0 }), { key: "group" })
+    const cell = partition.cells.get("a")!
+    const task = nextTask(partition, cell, 0)!
+    partition.started(cell, { task, since: 0, fiber })
+    partition.stopped(cell)
+    complete(partition, cell, task, outcomeOf(cell, { _tag: "Settled" }), 0)
+    partition.settled(partition.settleSet(10, 1e6)!)
+    assert.deepInclude(heldAt(partition, 30_000), { key: "numbers", cause: "waiting for the broker" })
+  })
+
+  it("is a key held for an operator, at once", () => {
+    const partition = partitionOf()
+    admit(partition, batchOf([record(0, "a")]), 0)
+    const cell = partition.cells.get("a")!
+    const task = nextTask(partition, cell, 0)!
+    partition.started(cell, { task, since: 0, fiber })
+    partition.stopped(cell)
+    complete(partition, cell, task, outcomeOf(cell, { _tag: "Hold", cause: "Declined" }), 7)
+    partition.settled(partition.settleSet(10, 1e6)!)
+    assert.deepStrictEqual(heldAt(partition, 8), {
+      key: "a",
+      since: "1970-01-01T00:00:00.007Z",
+      cause: "Declined"
+    })
+  })
+})
+
+const words = Topic.make("words", { value: Schema.String, partitions: 1 })
+const sleeper = Actor.make("sleeper", { inbox: words, state: Schema.String, initial: "" }).handle({
+  message: (_, word) => Effect.as(word === "sleep" ? Effect.sleep("1 minute") : Effect.void, word)
+})
+const running = Effect.provide(TestKit.layer(Topology.make("test", sleeper)))
+const held = Actors.use((actors) =>
+  Effect.sync(() => {
+    const { replicas, state } = actors.status().find(({ name }) => name === "sleeper")!
+    return { state, held: replicas[0]!.partitions[0]!.held }
+  })
+)
+
+describe("the health of an actor", () => {
+  it.effect("names the key of a handler that runs for long, until it is done", () =>
+    Effect.gen(function* () {
+      const kit = yield* TestKit
+      yield* kit.send(words, "ada", "sleep")
+      yield* kit.quiet
+      yield* TestClock.adjust("29 seconds")
+      assert.isNull((yield* held).held)
+      yield* TestClock.adjust("2 seconds")
+      assert.deepInclude((yield* held).held, { key: "ada", cause: "its handler is running" })
+      yield* TestClock.adjust("30 seconds")
+      yield* kit.quiet
+      assert.deepStrictEqual(yield* held, { state: "running", held: null })
+    }).pipe(running)
+  )
+
+  it.effect("names the transaction that the broker does not answer, while heartbeats go on", () =>
+    Effect.gen(function* () {
+      const kit = yield* TestKit
+      const broker = yield* EmbeddedBroker
+      yield* kit.send(words, "ada", "a")
+      yield* kit.quiet
+      yield* broker.control.intercept(({ kind }) =>
+        Effect.as(kind === "end" ? Effect.sleep("5 minutes") : Effect.void, "pass" as const)
+      )
+      yield* kit.send(words, "ada", "b")
+      yield* TestClock.adjust("1 second")
+      yield* Effect.repeat(TestClock.adjust("1 second"), { times: 40 })
+      const now = yield* held
+      assert.strictEqual(now.state, "running")
+      assert.deepInclude(now.held, { key: "sixfold.sleeper.main.0" })
+      yield* broker.control.heal
+      yield* TestClock.adjust("5 minutes")
+      yield* kit.quiet
+      assert.isNull((yield* held).held)
+    }).pipe(running)
+  )
+})
