@@ -39,13 +39,11 @@ const instantOf = (text: string, timezone = "UTC"): DateTime.Utc | undefined => 
   return isDay && Option.isSome(at) && DateTime.toEpochMillis(at.value) >= 0 ? DateTime.toUtc(at.value) : undefined
 }
 
-interface Interval {
-  readonly every: string
-  readonly from?: string
-  readonly timezone?: string
-}
+const Text = Schema.String.check(Schema.isMaxLength(longestText))
+const Interval = Schema.Struct({ every: Text, from: Schema.optionalKey(Text), timezone: Schema.optionalKey(Text) })
+const ByCron = Schema.Struct({ cron: Text, timezone: Text })
 
-const againstInterval = ({ every, from, timezone }: Interval) => {
+const againstInterval = ({ every, from, timezone }: typeof Interval.Type) => {
   if (periodOf(every) === undefined)
     return { path: ["every"], issue: `a period from 1 second to 100 years was expected: "30 days", "1 month"` }
   if (timezone !== undefined && !isTimezone(timezone))
@@ -55,7 +53,7 @@ const againstInterval = ({ every, from, timezone }: Interval) => {
     : { path: ["from"], issue: `a date or time since 1970 was expected: "2026-01-31" or "2026-01-31T09:00:00Z"` }
 }
 
-const againstCron = ({ cron, timezone }: { readonly cron: string; readonly timezone: string }) => {
+const againstCron = ({ cron, timezone }: typeof ByCron.Type) => {
   if (!isTimezone(timezone)) return { path: ["timezone"], issue: `an IANA time zone was expected: "Europe/Berlin"` }
   // Some name no day at all: 30 February.
   const due = Result.try(() => nextDue({ cron, timezone }, DateTime.makeUnsafe(0)))
@@ -64,8 +62,6 @@ const againstCron = ({ cron, timezone }: { readonly cron: string; readonly timez
     : { path: ["cron"], issue: `five or six fields that name some moment were expected: "0 3 1 * *"` }
 }
 
-const Text = Schema.String.check(Schema.isMaxLength(longestText))
-
 /**
  * When a subscription renews: every so often, or as a cron expression says in a time zone.
  *
@@ -73,16 +69,11 @@ const Text = Schema.String.check(Schema.isMaxLength(longestText))
  * `from`'s day and local hour: 31 January, 28 February, 31 March.
  */
 export const Renew = Schema.Union(
-  [
-    Schema.Struct({
-      every: Text,
-      from: Schema.optionalKey(Text),
-      timezone: Schema.optionalKey(Text)
-    }).check(Schema.makeFilter(againstInterval)),
-    Schema.Struct({ cron: Text, timezone: Text }).check(Schema.makeFilter(againstCron))
-  ],
+  [Interval.check(Schema.makeFilter(againstInterval)), ByCron.check(Schema.makeFilter(againstCron))],
   { mode: "oneOf" }
 )
+/** The same as it is stored: checked when it came in, since time zones are slow to ask. */
+export const StoredRenew = Schema.Union([Interval, ByCron])
 export type Renew = typeof Renew.Type
 
 /** The schedule of a subscription made at `since`. Its due times depend on nothing else; those up to `since` do not count. */

@@ -1,6 +1,6 @@
 import { DateTime, Option, Schema } from "effect"
 import { nextDue, type When } from "../../src/index.ts"
-import { scheduleOf } from "./renew.ts"
+import { scheduleOf, StoredRenew } from "./renew.ts"
 import { Subscribe, type Subscribed } from "./topics.ts"
 
 /** Milliseconds since the epoch. */
@@ -22,7 +22,7 @@ const mostFailed = 24
 
 /** One user's subscription. */
 export const Subscription = Schema.Struct({
-  terms: Subscribe,
+  terms: Schema.Struct({ ...Subscribe.fields, renew: StoredRenew }),
   /** When this schedule began: what its due times count from where `renew` does not say. */
   since: Millis,
   /** Due times up to this one are taken: charged, being charged, given up, or before the schedule began. */

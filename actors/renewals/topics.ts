@@ -1,6 +1,6 @@
 import { Schema } from "effect"
 import { Topic } from "../../src/index.ts"
-import { Renew } from "./renew.ts"
+import { Renew, StoredRenew } from "./renew.ts"
 
 /** What a user subscribes to: a plan, and an amount in minor units (cents) for each period. */
 export const Terms = Schema.Struct({
@@ -27,7 +27,7 @@ export const subscriptions = Topic.make("subscriptions", {
 const Moment = Schema.String
 
 /** A subscription as it is after a record: enough for a view that has seen none before. `next`: in ISO 8601, null where there is none. */
-export const Subscribed = Schema.Struct({ ...Terms.fields, next: Schema.NullOr(Moment) })
+export const Subscribed = Schema.Struct({ ...Terms.fields, renew: StoredRenew, next: Schema.NullOr(Moment) })
 export type Subscribed = typeof Subscribed.Type
 
 /** An attempt to charge a due time, and how it ended. `failed` and `cancelled` are final, as `charged` is. */
