@@ -57,6 +57,8 @@ export interface ActorDefinition {
   readonly state?: { readonly schema: Plain<unknown>; readonly initial: unknown }
   readonly timers: ReadonlyArray<string>
   readonly timeout: Duration.Input
+  /** Bytes. */
+  readonly memory?: number
   readonly handlers: {
     readonly message: (state: unknown, message: unknown, turn: Turn<unknown, string>) => ReturnType<Handle>
     readonly deadLetter?: (state: unknown, letter: DeadLetter, turn: Turn<unknown, string>) => ReturnType<Handle>
@@ -91,6 +93,11 @@ interface Common<K, M> {
   readonly emits?: ReadonlyArray<AnyTopic>
   /** How long one attempt may take. Default 5 minutes; then it counts as failed. */
   readonly timeout?: Duration.Input
+  /**
+   * Most bytes of encoded state, of all keys; each partition has its equal share. Beyond it the replica fails by name
+   * (`MemoryExceeded`). Default: no limit.
+   */
+  readonly memory?: number
 }
 
 interface Make {
@@ -131,6 +138,7 @@ const make = ((name: string, spec: AnySpec) => ({
       ...(spec.state === undefined ? {} : { state: { schema: spec.state, initial: spec.initial } }),
       timers: spec.timers ?? [],
       timeout: spec.timeout ?? "5 minutes",
+      ...(spec.memory === undefined ? {} : { memory: spec.memory }),
       handlers,
       decisions: {},
       resources: []

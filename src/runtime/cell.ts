@@ -74,6 +74,25 @@ export class Cell {
     this.parkedBytes += message.bytes
   }
 
+  /** Removes the parked message of this offset, if it is there: the first, nearly always. */
+  takeOut(offset: number): void {
+    const at = this.parked.findIndex((message) => message.offset === offset)
+    if (at < 0) return
+    this.parkedBytes -= this.parked[at]!.bytes
+    this.parked.splice(at, 1)
+    if (this.parked.length === 0) this.parked = noMessages
+  }
+
+  /** Puts a parked message into its place: the last, nearly always. */
+  putIn(message: Message): void {
+    this.park(message)
+    const { parked } = this
+    for (let at = parked.length - 1; at > 0 && parked[at - 1]!.offset > message.offset; at--) {
+      parked[at] = parked[at - 1]!
+      parked[at - 1] = message
+    }
+  }
+
   unpark(): void {
     this.parkedBytes -= this.parked.shift()?.bytes ?? 0
     if (this.parked.length === 0) this.parked = noMessages

@@ -6,7 +6,7 @@ import type { Cell, Task } from "./cell.ts"
 import { statusRecords } from "./collect.ts"
 import { deadLetterRecord } from "./deadLetter.ts"
 import { parkMailbox, setAside } from "./parking.ts"
-import type { EntryChange, Partition } from "./partition.ts"
+import type { Partition } from "./partition.ts"
 import { idempotencyKey, sourceOf } from "./identity.ts"
 
 type MessageTask = Extract<Task, { readonly _tag: "Message" }>
@@ -15,10 +15,10 @@ type TimerTask = Extract<Task, { readonly _tag: "Timer" }>
 /** Takes the outcome of a task: the key's memory changes now, the log when it settles. */
 export const complete = (partition: Partition, cell: Cell, task: Task, outcome: Outcome, now: number): void => {
   const outputs = outputsOf(cell, outcome, now)
-  const entries: Array<EntryChange> = []
+  const entries: Array<Entry.EntryChange> = []
   if (outcome.state !== cell.state) {
     cell.state = outcome.state
-    cell.bytes = outcome.bytes ?? undefined
+    partition.setState(cell, outcome.bytes ?? undefined)
     entries.push([Entry.stateKey(cell.key), outcome.bytes])
   }
   if (outcome.ending._tag === "DeadLetter") outputs.push(deadLetter(partition, cell, task, outcome.ending.cause, now))
@@ -56,9 +56,9 @@ const completeMessage = (
   { ending }: Outcome,
   weight: number,
   now: number
-): ReadonlyArray<EntryChange> => {
+): ReadonlyArray<Entry.EntryChange> => {
   const { cell } = message
-  const entries: Array<EntryChange> = []
+  const entries: Array<Entry.EntryChange> = []
   if (ending._tag === "Retry" || ending._tag === "Hold") {
     if (!message.done) entries.push(setAside(partition, message))
     const until = ending._tag === "Retry" ? { until: now + ending.delay } : {}
@@ -77,7 +77,7 @@ const completeMessage = (
 }
 
 /** The key's first parked message waits: for a time, or (without `until`) for an operator. */
-export const waitFor = (partition: Partition, cell: Cell, wait: Entry.Wait): EntryChange => {
+export const waitFor = (partition: Partition, cell: Cell, wait: Entry.Wait): Entry.EntryChange => {
   cell.wait = wait
   if (wait.until !== undefined) partition.expect(cell, wait.until)
   return [Entry.waitKey(cell.key), Entry.waitValue.encode(wait)]
@@ -89,7 +89,7 @@ const completeTimer = (
   { attempt, name, timer }: TimerTask,
   { ending, timers }: Outcome,
   now: number
-): ReadonlyArray<EntryChange> => {
+): ReadonlyArray<Entry.EntryChange> => {
   // The turn set or cancelled this very timer: that holds.
   if (timers?.has(name) === true) return []
   if (ending._tag !== "Retry" && ending._tag !== "Hold") return [advance(partition, cell, name, timer, now)]
@@ -104,21 +104,21 @@ export const advance = (
   name: string,
   timer: Entry.Timer,
   now: number
-): EntryChange => {
+): Entry.EntryChange => {
   const { next } = firing(timer, now)
   if (next !== undefined) return setTimer(partition, cell, name, next)
   cell.timers?.delete(name)
   return [Entry.timerKey(cell.key, name), null]
 }
 
-export const setTimer = (partition: Partition, cell: Cell, name: string, timer: Entry.Timer): EntryChange => {
+export const setTimer = (partition: Partition, cell: Cell, name: string, timer: Entry.Timer): Entry.EntryChange => {
   cell.timers ??= new Map()
   cell.timers.set(name, timer)
   if (timer.retryAt !== Entry.held) partition.expect(cell, timer.retryAt ?? timer.due, name)
   return [Entry.timerKey(cell.key, name), Entry.timerValue.encode(timer)]
 }
 
-const changeTimers = (partition: Partition, cell: Cell, { timers }: Outcome): ReadonlyArray<EntryChange> =>
+const changeTimers = (partition: Partition, cell: Cell, { timers }: Outcome): ReadonlyArray<Entry.EntryChange> =>
   [...(timers ?? [])].map(([name, change]) => {
     if (change !== null) return setTimer(partition, cell, name, change.timer)
     cell.timers?.delete(name)

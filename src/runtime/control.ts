@@ -8,7 +8,7 @@ import { doneRecord } from "./deadLetter.ts"
 import type { Letter } from "./deadLetter.ts"
 import { letterAt } from "./letters.ts"
 import { isCrowded, parkAll, setAside } from "./parking.ts"
-import type { EntryChange, Finished, Partition } from "./partition.ts"
+import type { Finished, Partition } from "./partition.ts"
 
 /**
  * An operator's command to one key, written to the key's partition of the inbox with the header `sixfold-control: {actor}`.
@@ -136,7 +136,7 @@ const replay = (partition: Partition, message: Message, id: string, now: number,
   return { entries: [...entries, setAside(partition, replayed)], outputs }
 }
 
-const unpause = (cell: Cell): ReadonlyArray<EntryChange> => {
+const unpause = (cell: Cell): ReadonlyArray<Entry.EntryChange> => {
   if (cell.paused === undefined) return []
   cell.paused = undefined
   return [[Entry.pauseKey(cell.key), null]]
@@ -144,13 +144,13 @@ const unpause = (cell: Cell): ReadonlyArray<EntryChange> => {
 
 const heldTimers = (cell: Cell) => [...(cell.timers ?? [])].filter(([, { retryAt }]) => retryAt === Entry.held)
 
-const retryNow = (partition: Partition, cell: Cell, now: number): ReadonlyArray<EntryChange> => {
+const retryNow = (partition: Partition, cell: Cell, now: number): ReadonlyArray<Entry.EntryChange> => {
   const timers = heldTimers(cell).map(([name, timer]) => setTimer(partition, cell, name, { ...timer, retryAt: now }))
   return cell.wait === undefined ? timers : [...timers, waitFor(partition, cell, { ...cell.wait, until: now })]
 }
 
 const skip = (partition: Partition, cell: Cell, now: number): Written => {
-  const entries: Array<EntryChange> = []
+  const entries: Array<Entry.EntryChange> = []
   const outputs: Array<Finished["outputs"][number]> = []
   for (const [name, timer] of heldTimers(cell)) {
     const task = { _tag: "Timer", name, timer, attempt: timer.attempt } as const

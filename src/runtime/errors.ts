@@ -8,6 +8,8 @@ import { Schema } from "effect"
  * - `TopicRecreated`: the inbox is not the topic this state was made from.
  * - `InboxOverrun`: retention deleted messages that were never handled.
  * - `RestoreStalled`: the changelog does not reach its own end: it shrank, or a foreign transaction is open.
+ * - `PartitionsChanged`: the inbox has another number of partitions than its state was made with: keys would be away from it.
+ * - `MemoryExceeded`: the encoded states of a partition are more than its share of the actor's `memory`.
  * - `Escalated`: a handler's error was decided to be the supervisor's.
  */
 export class ReplicaError extends Schema.TaggedError<ReplicaError>()("ReplicaError", {
@@ -17,6 +19,8 @@ export class ReplicaError extends Schema.TaggedError<ReplicaError>()("ReplicaErr
     "TopicRecreated",
     "InboxOverrun",
     "RestoreStalled",
+    "PartitionsChanged",
+    "MemoryExceeded",
     "Escalated"
   ]),
   actor: Schema.String,

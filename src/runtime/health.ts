@@ -16,6 +16,8 @@ export interface PartitionStatus {
   readonly parked: number
   /** What holds the partition's progress, or a key of it, if anything does. */
   readonly held: Held | null
+  /** Offsets of the changelog, while the partition is being restored. */
+  readonly restoring?: { readonly done: number; readonly end: number }
 }
 
 /** What else a partition's progress depends on. Times are milliseconds since the epoch. */
@@ -51,7 +53,8 @@ export const partitionStatus = (partition: Partition, circumstances: Circumstanc
     lag,
     inFlight: partition.window.size,
     parked,
-    held: held && { ...held, since: new Date(held.since).toISOString() }
+    held: held && { ...held, since: new Date(held.since).toISOString() },
+    ...(partition.phase === "restoring" ? { restoring: { ...partition.restored } } : {})
   }
 }
 

@@ -1,5 +1,4 @@
 import * as Entry from "../store/entry.ts"
-import type { EntryChange } from "./partition.ts"
 
 /** How many of a partition's dead letters are remembered one by one. */
 const mostRemembered = 10_000
@@ -33,9 +32,9 @@ export class LettersDone {
   }
 
   /** Remembers it; answers what to write. */
-  add(offset: number, done: Entry.LetterDone): ReadonlyArray<EntryChange> {
+  add(offset: number, done: Entry.LetterDone): ReadonlyArray<Entry.EntryChange> {
     this.offsets.add(offset)
-    const entries: Array<EntryChange> = [[Entry.letterKey(offset), Entry.letterValue.encode(done)]]
+    const entries: Array<Entry.EntryChange> = [[Entry.letterKey(offset), Entry.letterValue.encode(done)]]
     if (this.offsets.size <= this.most) return entries
     const lowest = [...this.offsets].reduce((a, b) => Math.min(a, b))
     this.offsets.delete(lowest)

@@ -3,7 +3,7 @@ import type { Duration, Scope } from "effect"
 import type { KafkaError } from "../kafka/errors.ts"
 import type { Assignment, Kafka, Member, Reader, RebalanceListener } from "../kafka/kafka.ts"
 import type { TopicPartition } from "../kafka/records.ts"
-import type { ReplicaError } from "./errors.ts"
+import { ReplicaError } from "./errors.ts"
 import type { Partition } from "./partition.ts"
 import { restore } from "./restore.ts"
 import type { Settler } from "./settler.ts"
@@ -12,6 +12,8 @@ import type { Settler } from "./settler.ts"
 export interface Surroundings {
   readonly actor: string
   readonly inbox: string
+  /** As declared: another number on the broker is refused. */
+  readonly partitionCount: number
   readonly changelog: string
   readonly kafka: Kafka["Service"]
   readonly member: Effect.Effect<Member>
@@ -124,7 +126,13 @@ export const make = Effect.fnUntraced(function* (
     isAssigned = true
     if (added.length > 0) {
       const [topic] = yield* around.kafka.topics.describe([around.inbox])
-      if (topic !== undefined) topicId = topic.id
+      if (topic !== undefined) {
+        topicId = topic.id
+        if (topic.partitions !== around.partitionCount) {
+          const message = `${topic.name} has ${topic.partitions} partitions, its state was made with ${around.partitionCount}`
+          return yield* new ReplicaError({ reason: "PartitionsChanged", actor: around.actor, message })
+        }
+      }
     }
     // A partition that came back without having been given up: whatever is in memory may be old.
     for (const { partition } of added) {

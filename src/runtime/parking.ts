@@ -1,6 +1,6 @@
 import * as Entry from "../store/entry.ts"
 import type { Cell, Message } from "./cell.ts"
-import type { EntryChange, Partition } from "./partition.ts"
+import type { Partition } from "./partition.ts"
 
 /** Messages, and bytes of them, that may wait behind one key; what comes then goes to the dead letters. */
 const mostParked = 10_000
@@ -11,7 +11,7 @@ export const isCrowded = ({ parked, parkedBytes }: Cell): boolean =>
   parked.length >= mostParked || parkedBytes >= mostParkedBytes
 
 /** Puts a message behind the others of its key: it no longer holds the prefix. */
-export const setAside = (partition: Partition, message: Message): EntryChange => {
+export const setAside = (partition: Partition, message: Message): Entry.EntryChange => {
   partition.window.finish(message, message.bytes)
   message.cell.park(message)
   partition.waiting.add(message.cell)

@@ -8,9 +8,6 @@ import type { Emitted } from "./collect.ts"
 import { LettersDone } from "./letters.ts"
 import { Window } from "./window.ts"
 
-/** A changed entry of the changelog; a null value deletes it. */
-export type EntryChange = readonly [key: Uint8Array, value: Uint8Array | null]
-
 /** A finished turn: what settling it writes. Those of one key settle in order. */
 export interface Finished {
   readonly cell: Cell
@@ -20,7 +17,7 @@ export interface Finished {
   /** The inbox offset it consumes from the window; -1 where it consumes none (a timer, an unparked message). */
   readonly offset: number
   readonly outputs: ReadonlyArray<ProducerRecord>
-  readonly entries: ReadonlyArray<EntryChange>
+  readonly entries: ReadonlyArray<Entry.EntryChange>
 }
 
 /** A moment at which a key of a partition has something to do. */
@@ -75,6 +72,8 @@ export class Partition implements TopicPartition {
   /** Called once when nothing runs any more. */
   onQuiet: (() => void) | undefined
   position: Entry.Position
+  /** Bytes of encoded state of all keys. */
+  stateBytes = 0
   /** How far the restore of its state is, in offsets of the changelog. */
   restored = { done: 0, end: 0 }
   /** Dead letters that an operator is done with. */
@@ -213,6 +212,12 @@ export class Partition implements TopicPartition {
   }
 
   // ------------------------------------------------------------------ pieces
+
+  /** The key's encoded state is now this; undefined: the initial one. */
+  setState(cell: Cell, bytes: Uint8Array | undefined): void {
+    this.stateBytes += (bytes?.length ?? 0) - (cell.bytes?.length ?? 0)
+    cell.bytes = bytes
+  }
 
   /** A turn has finished, and waits to be settled. */
   finish(turn: Finished): void {

@@ -1,6 +1,7 @@
 import { Cause, Context, Duration, Effect, Layer, Result } from "effect"
 import type { Scope } from "effect"
 import type { ActorDefinition } from "../actor/actor.ts"
+import type { Header } from "../kafka/records.ts"
 import { attempt, failed, giveUp } from "./attempt.ts"
 import type { Attempt, Outcome } from "./attempt.ts"
 import type { Cell, Task } from "./cell.ts"
@@ -8,6 +9,7 @@ import type { StateCodec } from "./codec.ts"
 import { RecordRefused, TimedOut } from "./errors.ts"
 import type { Partition } from "./partition.ts"
 import { idempotencyKey, sourceOf } from "./identity.ts"
+import { traced, traceHeaders } from "./tracing.ts"
 
 const utf8 = new TextEncoder()
 
@@ -35,32 +37,45 @@ export const perform = (
     const state = Result.try(() => codec.stateOf(cell))
     if (Result.isFailure(state)) return Effect.succeed(unreadable(cell, state.failure))
     const id = idempotencyKey(partition, cell, task)
-    const self = (handler: Attempt["handler"]): Attempt => ({
+    const self = (handler: Attempt["handler"], headers: ReadonlyArray<Header> = []): Attempt => ({
       definition,
       key: Result.getOrThrow(definition.inbox.codec.decodeKey(utf8.encode(cell.key))),
       attempt: task.attempt,
       idempotencyKey: id,
       now,
-      headers: task._tag === "Message" ? task.message.headers.filter(([name]) => name === "traceparent") : [],
+      headers,
       state: state.success,
       source: sourceOf(partition, task),
       isLast: task._tag === "Message" && cell.wait !== undefined && now - cell.wait.since > longestWait,
       handler,
       encode: codec.encode
     })
-    const nothing = self(Effect.succeed)
+    const incoming = task._tag === "Message" ? traceHeaders(task.message.headers) : []
+    const run = (handler: Attempt["handler"]) =>
+      traced(
+        `${definition.name} ${task._tag === "Timer" ? task.name : "message"}`,
+        () => ({
+          "sixfold.actor": definition.name,
+          "sixfold.key": cell.key,
+          "sixfold.message": id,
+          attempt: task.attempt
+        }),
+        incoming,
+        (headers) => attempt(self(handler, headers))
+      )
+    const nothing = self(Effect.succeed, incoming)
     if (timedOut)
       return failed(
         nothing,
         Cause.die(new TimedOut({ after: Duration.format(Duration.fromInputUnsafe(definition.timeout)) }))
       )
     if (refused.has(id)) return failed(nothing, Cause.fail(new RecordRefused()), giveUp)
-    if (task._tag === "Timer") return attempt(self(definition.handlers.timer![task.name]!))
+    if (task._tag === "Timer") return run(definition.handlers.timer![task.name]!)
     const source = task.message.origin?.source
-    if (source !== undefined && "timer" in source) return attempt(self(definition.handlers.timer![source.timer]!))
+    if (source !== undefined && "timer" in source) return run(definition.handlers.timer![source.timer]!)
     const message = definition.inbox.codec.decodeValue(task.message.value)
     if (Result.isFailure(message)) return failed(nothing, Cause.fail(message.failure), giveUp)
-    return attempt(self((state, turn) => definition.handlers.message(state, message.success, turn)))
+    return run((state, turn) => definition.handlers.message(state, message.success, turn))
   })
 
 /** State that this program cannot read waits for an operator or a newer program: neither lost nor overwritten. */

@@ -18,6 +18,7 @@ import * as Ownership from "./ownership.ts"
 import { Partition } from "./partition.ts"
 import type { SettleSet } from "./partition.ts"
 import { resources } from "./perform.ts"
+import { withinMemory } from "./restore.ts"
 import * as Settler from "./settler.ts"
 import type { Replica, ReplicaOptions, ReplicaStatus } from "./shape.ts"
 import { wants } from "./task.ts"
@@ -138,6 +139,7 @@ export const make = Effect.fnUntraced(function* (
       const owner = yield* Ownership.make({
         actor: actor.name,
         inbox: definition.inbox.name,
+        partitionCount: definition.inbox.spec.partitions,
         changelog: changelog.name,
         kafka,
         member: Deferred.await(member),
@@ -185,6 +187,7 @@ export const make = Effect.fnUntraced(function* (
           // Polled for an ownership that is over: the present one reads from its own offset.
           if (partition?.phase !== "active" || partition.readOffset !== batch.fromOffset) continue
           admit(partition, batch, time(), letters)
+          yield* withinMemory(partition)
           progress++
           if (!partition.full) continue
           partition.paused = true
@@ -237,10 +240,6 @@ export const make = Effect.fnUntraced(function* (
     status,
     busy,
     progress: () => progress,
-    stateOf: (key) => {
-      const owner = [...partitions()].find(({ cells }) => cells.get(key)?.bytes !== undefined)
-      return owner?.cells.get(key)?.bytes
-    },
     crash: Effect.suspend(() => {
       crashed = true
       state = "draining"

@@ -75,6 +75,7 @@ const readChangelog = (
         const now = yield* Clock.currentTimeMillis
         for (const batch of Option.getOrElse(polled, () => [])) {
           for (const record of batch.records) if (record.offset < end) restoreRecord(partition, record)
+          yield* withinMemory(partition)
           if (batch.nextOffset > next) progress = now
           next = batch.nextOffset
           partition.restored.done = next
@@ -83,6 +84,15 @@ const readChangelog = (
       }
     })
   )
+
+/** An actor that outgrows its memory fails, by name, before the process does without a word. */
+export const withinMemory = (partition: Partition): Effect.Effect<void, ReplicaError> => {
+  const { memory, name } = partition.around.definition
+  const share = (memory ?? Infinity) / partition.around.definition.inbox.spec.partitions
+  if (partition.stateBytes <= share) return Effect.void
+  const message = `${partition.topic}/${partition.partition} holds ${partition.stateBytes} bytes of state; its share of the actor's limit is ${Math.floor(share)}`
+  return Effect.fail(new ReplicaError({ reason: "MemoryExceeded", actor: name, message }))
+}
 
 const stalled = Effect.fnUntraced(function* (
   kafka: Kafka["Service"],
@@ -111,7 +121,7 @@ export const restoreRecord = (partition: Partition, { key, value }: KafkaRecord)
   const cell = partition.cell(entry.key)
   switch (entry.kind) {
     case Entry.kinds.state:
-      cell.bytes = value ?? undefined
+      partition.setState(cell, value ?? undefined)
       break
     case Entry.kinds.timer:
       cell.timers ??= new Map()
@@ -120,10 +130,8 @@ export const restoreRecord = (partition: Partition, { key, value }: KafkaRecord)
       break
     case Entry.kinds.parked: {
       const offset = Entry.entryOffset(entry)
-      const others = cell.parked.filter((message) => message.offset !== offset)
-      if (value !== null) others.push(parkedMessage(cell, Entry.decodeParked(offset, value)))
-      cell.parked = others.sort((a, b) => a.offset - b.offset)
-      cell.parkedBytes = others.reduce((sum, { bytes }) => sum + bytes, 0)
+      cell.takeOut(offset)
+      if (value !== null) cell.putIn(parkedMessage(cell, Entry.decodeParked(offset, value)))
       break
     }
     case Entry.kinds.wait:

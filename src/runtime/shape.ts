@@ -36,8 +36,6 @@ export interface Replica<R> {
   readonly busy: Effect.Effect<boolean, KafkaError>
   /** Counts whatever moves: it stands still when only the clock or something outside can move it. */
   readonly progress: () => number
-  /** Encoded state of a key, settled or about to be; undefined where it is the initial one or the key is not here. For tests. */
-  readonly stateOf: (key: string) => Uint8Array | undefined
   /** Ends `run` without a drain, as a crash would. */
   readonly crash: Effect.Effect<void>
 }

@@ -171,6 +171,9 @@ export const decodeParked = (offset: number, bytes: Uint8Array): StoredMessage =
   }
 }
 
+/** A changed entry of the changelog; a null value deletes it. */
+export type EntryChange = readonly [key: Uint8Array, value: Uint8Array | null]
+
 /** An entry's key, taken apart. */
 export interface EntryKey {
   readonly kind: number

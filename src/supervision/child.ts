@@ -18,6 +18,8 @@ export interface PartitionStatus {
   readonly inFlight: number
   readonly parked: number
   readonly held: Held | null
+  /** Offsets of the changelog, while the partition is being restored. */
+  readonly restoring?: { readonly done: number; readonly end: number }
 }
 
 /** What a running child shows of itself. */

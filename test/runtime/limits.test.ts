@@ -1,0 +1,128 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Layer, Logger, Option, Schema } from "effect"
+import { TestClock } from "effect/testing"
+import { Actor, Actors, Log, Topic, Topology } from "../../src/index.ts"
+import * as Embedded from "../../src/kafka/embedded/embedded.ts"
+import { Kafka } from "../../src/kafka/kafka.ts"
+import { partitionFor } from "../../src/kafka/partitioner.ts"
+import { Cell } from "../../src/runtime/cell.ts"
+import type { Message } from "../../src/runtime/cell.ts"
+import { TestKit } from "../../src/testing/testKit.ts"
+
+const words = Topic.make("words", { value: Schema.String, partitions: 2 })
+const keeper = (memory?: number) =>
+  Actor.make("keeper", {
+    inbox: words,
+    state: Schema.String,
+    initial: "",
+    ...(memory === undefined ? {} : { memory })
+  }).handle({ message: (state, word) => Effect.succeed(state + word) })
+
+const messages: Array<string> = []
+const logged = Logger.layer([
+  Logger.make(({ message, cause }) => void messages.push(`${String(message)} ${String(cause)}`))
+])
+
+describe("a limit", () => {
+  it.effect("of memory fails the actor by name, and the rest goes on", () =>
+    Effect.gen(function* () {
+      messages.length = 0
+      const kit = yield* TestKit
+      yield* kit.send(words, "ada", "x".repeat(3_000))
+      yield* kit.quiet
+      yield* kit.send(words, "ada", "y")
+      yield* kit.quiet
+      yield* TestClock.adjust("1 second")
+      const state = Actors.use((actors) => Effect.sync(() => actors.status()[1]))
+      assert.isAbove((yield* state)!.replicas[0]!.restarts, 0)
+      assert.include(messages.join("\n"), "3002 bytes of state; its share of the actor's limit is 2000")
+    }).pipe(Effect.provide([TestKit.layer(Topology.make("test", keeper(4_000))), logged]))
+  )
+
+  it.effect(
+    "of partitions: an inbox that grows while it is read is refused by name, and nothing is handled elsewhere",
+    () =>
+      Effect.gen(function* () {
+        messages.length = 0
+        const kafka = yield* Kafka
+        const broker = yield* Embedded.EmbeddedBroker
+        let grown = false
+        const describe: Kafka["Service"]["topics"]["describe"] = (names) =>
+          Effect.map(kafka.topics.describe(names), (topics) =>
+            topics.map((topic) => ({ ...topic, partitions: topic.partitions + (grown ? 1 : 0) }))
+          )
+        const growing = Layer.succeed(Kafka, { ...kafka, topics: { ...kafka.topics, describe } })
+        const actors = Context.get(
+          yield* Layer.build(Layer.provide(Topology.layer(Topology.make("test", keeper()), {}), growing)),
+          Actors
+        )
+        yield* Effect.repeat(Effect.yieldNow, { times: 500 })
+        assert.strictEqual(actors.status()[1]!.state, "running")
+        grown = true
+        yield* actors.restart("keeper")
+        yield* Effect.repeat(Effect.yieldNow, { times: 500 })
+        yield* broker.control.rebalance("sixfold.keeper")
+        yield* TestClock.adjust("30 seconds")
+        assert.include(messages.join("\n"), "words has 3 partitions, its state was made with 2")
+      }).pipe(Effect.scoped, Effect.provide([Log.layer.pipe(Layer.provideMerge(Embedded.layerMemory)), logged]))
+  )
+})
+
+describe("a record on a partition that is not its key's", () => {
+  it.effect("goes to the right one exactly once, over crashes", () => {
+    const actor = keeper()
+    return Effect.gen(function* () {
+      const kit = yield* TestKit
+      const kafka = yield* Kafka
+      const producer = yield* kafka.producer
+      const utf8 = new TextEncoder()
+      const users = Array.from({ length: 10 }, (_, n) => `user-${n}`)
+      for (const user of users) {
+        const key = utf8.encode(user)
+        const partition = 1 - partitionFor(key, 2)
+        const value = words.codec.encodeValue("a")
+        yield* producer.send([{ topic: "words", partition, key, value, headers: [], timestamp: 0 }])
+        if (user === "user-5") yield* kit.crash(actor)
+      }
+      yield* kit.quiet
+      yield* kit.crash(actor)
+      yield* kit.quiet
+      for (const user of users) assert.deepStrictEqual(yield* kit.state(actor, user), Option.some("a"))
+    }).pipe(Effect.scoped, Effect.provide(TestKit.layer(Topology.make("test", actor))))
+  })
+})
+
+describe("parked messages restored", () => {
+  const message = (cell: Cell, offset: number): Message => ({
+    cell,
+    offset,
+    next: offset + 1,
+    timestamp: 0,
+    value: null,
+    headers: [],
+    bytes: 10,
+    weight: 0,
+    done: true
+  })
+
+  it.prop(
+    "are in the order of the inbox whatever the order of the changelog, each once",
+    [Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 30 })))],
+    ([offsets]) => {
+      const cell = new Cell("a")
+      const model = new Set<number>()
+      for (const [n, offset] of offsets.entries()) {
+        cell.takeOut(offset)
+        model.delete(offset)
+        if (n % 3 === 2) continue
+        cell.putIn(message(cell, offset))
+        model.add(offset)
+      }
+      assert.deepStrictEqual(
+        cell.parked.map(({ offset }) => offset),
+        [...model].toSorted((a, b) => a - b)
+      )
+      assert.strictEqual(cell.parkedBytes, model.size * 10)
+    }
+  )
+})

@@ -1,0 +1,66 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Option, Schema, Tracer } from "effect"
+import { Actor, Topic, Topology } from "../../src/index.ts"
+import { Kafka } from "../../src/kafka/kafka.ts"
+import { partitionFor } from "../../src/kafka/partitioner.ts"
+import { TestKit } from "../../src/testing/testKit.ts"
+
+const words = Topic.make("words", { value: Schema.String, partitions: 2 })
+const louder = Topic.make("louder", { value: Schema.String, partitions: 2 })
+const shouts = Topic.make("shouts", { value: Schema.String, partitions: 2 })
+const relay = (name: string, inbox: typeof words, outbox: typeof words) =>
+  Actor.make(name, { inbox, emits: [outbox] }).handle({
+    message: (_, word, turn) => turn.emit(outbox, turn.key, word)
+  })
+const topology = Topology.make("test", relay("first", words, louder), relay("second", louder, shouts))
+
+const [utf8, text] = [new TextEncoder(), new TextDecoder()]
+const trace = "0af7651916cd43dd8448eb211c80319c"
+const parent = "b7ad6b7169203331"
+
+/** Sends a word with a trace context and answers the one its echo's echo carries. */
+const carried = Effect.gen(function* () {
+  const kit = yield* TestKit
+  const kafka = yield* Kafka
+  const producer = yield* kafka.producer
+  const key = utf8.encode("ada")
+  const at = { topic: "words", partition: partitionFor(key, 2), key, timestamp: 0 }
+  const headers = [
+    ["x-other", utf8.encode("kept out")],
+    ["traceparent", utf8.encode(`00-${trace}-${parent}-01`)]
+  ] as const
+  yield* producer.send([{ ...at, value: words.codec.encodeValue("hello"), headers }])
+  yield* kit.quiet
+  const reader = yield* kafka.reader()
+  yield* reader.seek({ topic: "shouts", partition: at.partition }, 0)
+  const [batch] = yield* reader.poll
+  return batch!.records[0]!.headers.map(([name, value]) => `${name}: ${text.decode(value)}`)
+}).pipe(Effect.scoped)
+
+describe("a trace", () => {
+  it.effect("follows a message through the handlers' spans to what they emit", () => {
+    const spans: Array<Tracer.NativeSpan> = []
+    const tracer = Tracer.make({
+      span: (options) => {
+        const span = new Tracer.NativeSpan(options)
+        if (options.kind === "consumer") spans.push(span)
+        return span
+      }
+    })
+    return Effect.gen(function* () {
+      const headers = yield* carried
+      const [first, second] = spans
+      assert.deepStrictEqual([first!.name, second!.name], ["first message", "second message"])
+      assert.deepStrictEqual([first!.traceId, second!.traceId], [trace, trace])
+      assert.strictEqual(Option.getOrThrow(first!.parent).spanId, parent)
+      assert.deepStrictEqual(headers, [`traceparent: 00-${trace}-${second!.spanId}-01`])
+      assert.strictEqual(first!.attributes.get("sixfold.key"), "ada")
+    }).pipe(Effect.provide(Layer.provideMerge(TestKit.layer(topology), Layer.succeed(Tracer.Tracer, tracer))))
+  })
+
+  it.effect("is handed on as it is where no tracer is set", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* carried, [`traceparent: 00-${trace}-${parent}-01`])
+    }).pipe(Effect.provide(TestKit.layer(topology)))
+  )
+})
