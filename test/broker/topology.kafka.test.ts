@@ -70,14 +70,37 @@ const until = <E>(condition: Effect.Effect<boolean, E>) =>
   )
 
 describe("two processes on one broker", () => {
+  const settings = Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const directory = yield* fs.makeTempDirectoryScoped()
+    const at = (name: string) => Path.Path.useSync((path) => path.join(directory, name))
+    yield* fs.writeFileString(yield* at("key"), `${"k".repeat(43)}\n`)
+    return { at, shared: ["--channel-key-file", yield* at("key"), "--app", unique("app")] }
+  })
+
+  it.live("cannot share a data directory, nor a name: the older of the two ends", () =>
+    Effect.gen(function* () {
+      const { at, shared } = yield* settings
+      const jobs = [...shared, "--actors", "gateway,contacts-import,import-jobs", "--instance", "one"]
+      const first = yield* start(...jobs, "--data", yield* at("a"))
+      yield* address(first)
+      const neighbour = yield* start(...jobs, "--data", yield* at("a"))
+      expect(yield* neighbour.ended).toEqual({ code: 2, signal: null })
+      expect(neighbour.stderr()).toMatch(/^sixfold: [^\n]*in use by another process\n$/)
+      const namesake = yield* start(...jobs, "--data", yield* at("b"))
+      yield* address(namesake)
+      const url = yield* address(first)
+      yield* Effect.ignore(upload(url, 20_000, "fenced"))
+      expect(yield* first.ended).toEqual({ code: 1, signal: null })
+      expect(first.stderr()).toMatch(/^sixfold: two processes share instance one[^\n]*\n$/)
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
+  )
+
   it.live(
     "share the work of an import; when one is killed the other ends it, and each row counts once",
     () =>
       Effect.gen(function* () {
-        const directory = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()
-        const at = (name: string) => Path.Path.useSync((path) => path.join(directory, name))
-        yield* (yield* FileSystem.FileSystem).writeFileString(yield* at("key"), `${"k".repeat(43)}\n`)
-        const shared = ["--channel-key-file", yield* at("key"), "--app", unique("app")]
+        const { at, shared } = yield* settings
         const first = yield* start(...shared, "--data", yield* at("a"), "--actors", everything)
         const url = yield* address(first)
         yield* until(Effect.map(partitionsOfJobs(url), (count) => count === 12))

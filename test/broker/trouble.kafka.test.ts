@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
+import { ConfigProvider, Effect, Layer, Redacted } from "effect"
 import { createServer } from "node:net"
 import type { AddressInfo } from "node:net"
 import { describe, inject } from "vitest"
@@ -82,6 +82,29 @@ describe("a client that cannot work says what is wrong", () => {
 
   it.live.skipIf(saslBootstrap === "")("the right password: works", () =>
     Effect.scoped(Layer.build(Cluster.layer({ brokers: [saslBootstrap], sasl: user("sixfold-secret") })))
+  )
+
+  const configured = (env: Record<string, string>) =>
+    Effect.scoped(Layer.build(Cluster.layerConfig({ brokers: [saslBootstrap], patience: 2_000 }))).pipe(
+      Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env })))
+    )
+  const credentials = {
+    SIXFOLD_KAFKA_SASL_MECHANISM: "PLAIN",
+    SIXFOLD_KAFKA_SASL_USERNAME: "sixfold",
+    SIXFOLD_KAFKA_SASL_PASSWORD: "sixfold-secret"
+  }
+
+  it.live.skipIf(saslBootstrap === "")("takes its credentials from the environment; half of them are an error", () =>
+    Effect.gen(function* () {
+      yield* configured(credentials)
+      const none = yield* Effect.flip(configured({}))
+      expect(none).toMatchObject({ _tag: "KafkaError" })
+      expect(none.message).toContain("sasl off")
+      const { SIXFOLD_KAFKA_SASL_PASSWORD: _, ...half } = credentials
+      const error = yield* Effect.flip(configured(half))
+      expect(error).toMatchObject({ _tag: "ConfigError" })
+      expect(error.message).toContain("SIXFOLD_KAFKA_SASL_PASSWORD")
+    })
   )
 
   it.live("no version in common: names the request and both ranges", () =>

@@ -46,6 +46,9 @@ export interface Metadata {
 /** Times a topic may be unknown to the brokers before it counts as missing: about three seconds. */
 const missingAfter = 7
 
+/** Milliseconds a first answer is waited for. */
+const firstPatience = 15_000
+
 const noId = "00000000-0000-0000-0000-000000000000"
 
 export const make = Effect.fnUntraced(function* (
@@ -181,7 +184,8 @@ export const make = Effect.fnUntraced(function* (
     )
   })
 
-  yield* retrying(settings.patience, () => Effect.as(refresh([]), done(undefined)))
+  // The last round takes as long as each address takes not to answer: with three of them all is said within half a minute.
+  yield* retrying(Math.min(settings.patience, firstPatience), () => Effect.as(refresh([]), done(undefined)))
   return {
     clusterId,
     brokers,

@@ -1,14 +1,16 @@
 import { Effect, Layer } from "effect"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { KafkaError } from "../errors.ts"
+import type { KafkaError } from "../errors.ts"
+import { explain } from "./store.ts"
 
 /** The file whose lock stands for the directory where no broker is in it. */
 const fileName = "lock.sqlite"
 
 /**
  * Keeps other processes out of a directory that exists: SQLite's exclusive lock on a file of its own, which ends with the process
- * however that ends. Fails with `Locked` when another process has it.
+ * however that ends. Fails with `Locked` when another process has it, and with
+ * `Refused` when the file cannot be made or used.
  */
 export const layer = (directory: string): Layer.Layer<never, KafkaError> =>
   Layer.effectDiscard(
@@ -19,8 +21,7 @@ export const layer = (directory: string): Layer.Layer<never, KafkaError> =>
           db.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT")
           return db
         },
-        catch: (cause) =>
-          new KafkaError({ reason: "Locked", message: `${directory} is in use by another process`, cause })
+        catch: (cause) => explain(directory, cause)
       }),
       (db) => Effect.sync(() => db.close())
     )

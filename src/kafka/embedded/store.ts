@@ -44,7 +44,7 @@ const refused = (where: string, what: string, cause?: unknown) =>
   new KafkaError({ reason: "Refused", message: `${where} ${what}`, ...(cause === undefined ? {} : { cause }) })
 
 /** Says in the port's words why SQLite would not open a file. Result codes: https://sqlite.org/rescode.html */
-const explain = (where: string, cause: unknown): KafkaError => {
+export const explain = (where: string, cause: unknown): KafkaError => {
   const code = (cause as { readonly errcode?: number }).errcode
   const primary = code === undefined ? undefined : code & 0xff
   if (primary === 5 || primary === 6) {
