@@ -59,6 +59,8 @@ export interface ActorDefinition {
   readonly timeout: Duration.Input
   /** Bytes. */
   readonly memory?: number
+  /** Outputs and offsets without transactions, and nothing parked. */
+  readonly isAtLeastOnce: boolean
   readonly handlers: {
     readonly message: (state: unknown, message: unknown, turn: Turn<unknown, string>) => ReturnType<Handle>
     readonly deadLetter?: (state: unknown, letter: DeadLetter, turn: Turn<unknown, string>) => ReturnType<Handle>
@@ -77,6 +79,22 @@ export interface Undecided<K, M, S, Timer extends string, E, R> {
 export type Handled<K, M, S, Timer extends string, E, R> = [E] extends [never]
   ? Actor<K, M, S, never, R>
   : Undecided<K, M, S, Timer, E, R>
+
+/** An actor that handles its messages at least once: without storage of its own it can neither retry nor hold a message. */
+export interface DeclaredOnce<K, M> {
+  readonly name: string
+  handle<const H extends Handlers<K, M, void, never>>(
+    handlers: H
+  ): [ErrorOf<Returned<H>>] extends [never]
+    ? Actor<K, M, void, never, ServicesOf<Returned<H>>>
+    : UndecidedOnce<K, M, ErrorOf<Returned<H>>, ServicesOf<Returned<H>>>
+}
+
+export interface UndecidedOnce<K, M, E, R> {
+  errors(decisions: {
+    readonly [T in keyof Decisions<E, void, K, never, never>]: Exclude<Verdict, "hold">
+  }): Actor<K, M, void, E, R>
+}
 
 export interface Declared<K, M, S, Timer extends string> {
   readonly name: string
@@ -107,18 +125,28 @@ interface Make {
       readonly state: Plain<S>
       readonly initial: NoInfer<S>
       readonly timers?: ReadonlyArray<Timer>
+      readonly guarantee?: "exactly-once"
     }
   ): Declared<K, M, S, Timer>
   <K, M>(
     name: string,
-    spec: Common<K, M> & { readonly state?: never; readonly timers?: never }
+    spec: Common<K, M> & { readonly state?: never; readonly timers?: never; readonly guarantee?: "exactly-once" }
   ): Declared<K, M, void, never>
+  /**
+   * Stateless, and without transactions: outputs are produced, then the offset is committed. A crash in between repeats both.
+   * Only here, since without a transaction nothing fences a stale owner's write to state.
+   */
+  <K, M>(
+    name: string,
+    spec: Common<K, M> & { readonly state?: never; readonly timers?: never; readonly guarantee: "at-least-once" }
+  ): DeclaredOnce<K, M>
 }
 
 interface AnySpec extends Common<any, any> {
   readonly state?: Plain<any>
   readonly initial?: unknown
   readonly timers?: ReadonlyArray<string>
+  readonly guarantee?: "exactly-once" | "at-least-once"
 }
 
 const actor = (definition: ActorDefinition): AnyActor =>
@@ -138,6 +166,7 @@ const make = ((name: string, spec: AnySpec) => ({
       ...(spec.state === undefined ? {} : { state: { schema: spec.state, initial: spec.initial } }),
       timers: spec.timers ?? [],
       timeout: spec.timeout ?? "5 minutes",
+      isAtLeastOnce: spec.guarantee === "at-least-once",
       ...(spec.memory === undefined ? {} : { memory: spec.memory }),
       handlers,
       decisions: {},

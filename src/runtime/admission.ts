@@ -36,7 +36,8 @@ const admitRecord = (partition: Partition, record: KafkaRecord, next: number, no
   if (misplaced) return reroute(partition, message, record)
   const whom = record.headers.length === 0 ? undefined : commanded(record)
   if (whom !== undefined) {
-    const order = whom === partition.actor ? Option.getOrUndefined(commandOf(record)) : undefined
+    const isOurs = whom === partition.actor && !partition.around.definition.isAtLeastOnce
+    const order = isOurs ? Option.getOrUndefined(commandOf(record)) : undefined
     return command(partition, message, order, now, letters)
   }
   if (Result.isFailure(key)) return discard(partition, message, record, key.failure.message)

@@ -77,7 +77,8 @@ export const failed = Effect.fnUntraced(function* (
   const { retry, then, onGiveUp, onRetry } = decision ?? { retry: defectRetry, then: "dead-letter" as const }
   const description = describe(error)
   const turn = new CollectingTurn(self)
-  if (retry !== undefined && self.isLast !== true && self.attempt <= (retry.times ?? Infinity)) {
+  const isLast = self.isLast === true || self.definition.isAtLeastOnce
+  if (retry !== undefined && !isLast && self.attempt <= (retry.times ?? Infinity)) {
     const told = yield* tell(self, turn, self.state, onRetry && ((state) => onRetry(state, error, turn)))
     return outcome(told, turn, { _tag: "Retry", cause: description, delay: delayOf(retry, self.attempt) })
   }

@@ -40,7 +40,9 @@ export const parkAll = (partition: Partition, cell: Cell): void => {
  * yet only waits for a worker and is never parked for that. Answers when to look again; undefined: when something changes.
  */
 export const parkHolders = (partition: Partition, now: number): number | undefined => {
-  const { capacity, holdLimit } = partition.around
+  const { capacity, definition, holdLimit } = partition.around
+  // It has no storage to park in.
+  if (definition.isAtLeastOnce) return undefined
   for (;;) {
     const holder = partition.window.holder()
     if (holder === undefined) return undefined

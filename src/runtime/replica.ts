@@ -93,6 +93,7 @@ export const make = Effect.fnUntraced(function* (
         meter,
         kafka,
         transactionalId: `${options.app}.${actor.name}.${options.instance}.${options.replica}`,
+        isAtLeastOnce: definition.isAtLeastOnce,
         changelog: changelog.name,
         member: Deferred.await(member),
         partitions,

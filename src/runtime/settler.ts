@@ -5,6 +5,7 @@ import type { Meter } from "./metrics.ts"
 import { ReplicaError } from "./errors.ts"
 import { parkHolders } from "./parking.ts"
 import type { Partition, SettleSet } from "./partition.ts"
+import { plainTransactor } from "./plain.ts"
 import { settle } from "./settle.ts"
 
 /** Inbox messages in one settle, and about how many bytes it writes. */
@@ -19,6 +20,8 @@ export interface Surroundings {
   readonly meter: Meter
   readonly kafka: Kafka["Service"]
   readonly transactionalId: string
+  /** Settles without transactions. */
+  readonly isAtLeastOnce: boolean
   readonly changelog: string
   readonly member: Effect.Effect<Member>
   readonly partitions: () => Iterable<Partition>
@@ -75,7 +78,9 @@ export const make = Effect.fnUntraced(function* (
   const renew = Effect.gen(function* () {
     if (scope !== undefined) yield* Scope.close(scope, Exit.void)
     scope = yield* Scope.fork(outer)
-    transactor = yield* Scope.provide(around.kafka.transactor({ transactionalId: around.transactionalId }), scope)
+    transactor = around.isAtLeastOnce
+      ? plainTransactor(yield* Scope.provide(around.kafka.producer, scope), around.member, around.changelog)
+      : yield* Scope.provide(around.kafka.transactor({ transactionalId: around.transactionalId }), scope)
   })
   yield* renew
 

@@ -108,7 +108,9 @@ const start = Effect.fnUntraced(function* (topology: AnyTopology, options: Layer
     restart: supervisor.restart,
     command: (name, key, command) => {
       const actor = actorNamed(topology, name)
-      return actor === undefined ? Effect.succeed(false) : Effect.as(operator.command(actor, key, command), true)
+      return actor === undefined || actor.definition.isAtLeastOnce
+        ? Effect.succeed(false)
+        : Effect.as(operator.command(actor, key, command), true)
     },
     letters: (name) =>
       Option.map(Option.fromNullishOr(actorNamed(topology, name)), (actor) => ({

@@ -16,9 +16,10 @@ import type { Operator } from "./operator.ts"
  * - `UnknownLetter`: there is none of this id (any more).
  * - `ReplayLimit`: its message has been replayed as often as a message may be, and failed each time.
  * - `NoKey`: its record has no key, so no key's state could take it.
+ * - `AtLeastOnce`: its actor has no storage to remember by what has been replayed.
  */
 export class LetterRefused extends Schema.TaggedError<LetterRefused>()("LetterRefused", {
-  reason: Schema.Literals(["UnknownLetter", "ReplayLimit", "NoKey"]),
+  reason: Schema.Literals(["UnknownLetter", "ReplayLimit", "NoKey", "AtLeastOnce"]),
   message: Schema.String
 }) {}
 
@@ -122,6 +123,10 @@ export const make = (kafka: Kafka["Service"], open: OpenLetters, operator: Opera
       return { letters, next: more ? letterId(last!.partition, last!.offset) : null }
     }),
     command: Effect.fnUntraced(function* (actor, command) {
+      if (actor.definition.isAtLeastOnce) {
+        const message = `${actor.name} handles at least once and takes no commands`
+        return yield* new LetterRefused({ reason: "AtLeastOnce", message })
+      }
       const place = letterAt(command.id)
       const isThere = place !== undefined && place.partition < actor.definition.inbox.spec.partitions
       const letter = isThere ? yield* read(actor, place) : undefined
@@ -131,6 +136,7 @@ export const make = (kafka: Kafka["Service"], open: OpenLetters, operator: Opera
     }),
     replayAll: Effect.fnUntraced(function* (actor) {
       let [replayed, refused] = [0, 0]
+      if (actor.definition.isAtLeastOnce) return { replayed, refused }
       const places = open.behind(topicOf(actor), undefined, mostAtOnce)
       for (let from = 0; from < places.length; from += 100) {
         const some = places.slice(from, from + 100)

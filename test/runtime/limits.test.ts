@@ -36,7 +36,7 @@ describe("a limit", () => {
       const state = Actors.use((actors) => Effect.sync(() => actors.status()[1]))
       assert.isAbove((yield* state)!.replicas[0]!.restarts, 0)
       assert.include(messages.join("\n"), "3002 bytes of state; its share of the actor's limit is 2000")
-    }).pipe(Effect.provide([TestKit.layer(Topology.make("test", keeper(4_000))), logged]))
+    }).pipe(Effect.provide(Layer.provideMerge(TestKit.layer(Topology.make("test", keeper(4_000))), logged)))
   )
 
   it.effect(
