@@ -76,6 +76,7 @@ export class Cell {
 
   /** Removes the parked message of this offset, if it is there: the first, nearly always. */
   takeOut(offset: number): void {
+    if ((this.parked.at(-1)?.offset ?? -1) < offset) return
     const at = this.parked.findIndex((message) => message.offset === offset)
     if (at < 0) return
     this.parkedBytes -= this.parked[at]!.bytes
