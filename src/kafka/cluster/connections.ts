@@ -63,10 +63,9 @@ const classify = (error: unknown, settings: Settings): ConnectionError["kind"] =
 const because = (error: unknown): string =>
   [...new Set([...causes(error)].map(({ message }) => String(message)))].join(" ")
 
-const setting = (kind: ConnectionError["kind"], settings: Settings) =>
-  kind === "unauthorized"
-    ? ` (tls ${settings.tls === undefined ? "off" : "on"}, sasl ${settings.sasl === undefined ? "off" : `${settings.sasl.mechanism} as ${settings.sasl.username}`})`
-    : ""
+/** The settings that decide whether a broker lets us in, for people. */
+export const securityOf = ({ sasl, tls }: Settings): string =>
+  `tls ${tls === undefined ? "off" : "on"}, sasl ${sasl === undefined ? "off" : `${sasl.mechanism} as ${sasl.username}`}`
 
 /** `requestTimeout`, in milliseconds, is how long an answer may take; the connection is given up then. */
 export const make = Effect.fnUntraced(function* (
@@ -129,7 +128,7 @@ export const make = Effect.fnUntraced(function* (
             new ConnectionError({
               kind,
               sent,
-              message: `${api.name} to broker ${where} failed: ${because(error)}${setting(kind, settings)}`,
+              message: `${api.name} to broker ${where} failed: ${because(error)}${kind === "unauthorized" ? ` (${securityOf(settings)})` : ""}`,
               cause: error
             })
           )

@@ -3,7 +3,7 @@ import { Effect, Semaphore } from "effect"
 import { KafkaError } from "../errors.ts"
 import { again, done, retrying } from "./backoff.ts"
 import type { Attempt } from "./backoff.ts"
-import { ConnectionError } from "./connections.ts"
+import { ConnectionError, securityOf } from "./connections.ts"
 import type { Broker, Connections } from "./connections.ts"
 import { metadata as metadataApi } from "./metadata-api.ts"
 import { errorName, isTransient, refused } from "./protocol-error.ts"
@@ -185,7 +185,14 @@ export const make = Effect.fnUntraced(function* (
   })
 
   // The last round takes as long as each address takes not to answer: with three of them all is said within half a minute.
-  yield* retrying(Math.min(settings.patience, firstPatience), () => Effect.as(refresh([]), done(undefined)))
+  yield* retrying(Math.min(settings.patience, firstPatience), () => Effect.as(refresh([]), done(undefined))).pipe(
+    // A broker that wants TLS or SASL and gets neither just closes the connection.
+    Effect.mapError((error) =>
+      error.reason === "Unavailable"
+        ? new KafkaError({ ...error, message: `${error.message} (${securityOf(settings)})` })
+        : error
+    )
+  )
   return {
     clusterId,
     brokers,
