@@ -189,7 +189,11 @@ export const make = Effect.fnUntraced(function* (
     // A broker that wants TLS or SASL and gets neither just closes the connection.
     Effect.mapError((error) =>
       error.reason === "Unavailable"
-        ? new KafkaError({ ...error, message: `${error.message} (${securityOf(settings)})` })
+        ? new KafkaError({
+            reason: error.reason,
+            message: `${error.message} (${securityOf(settings)})`,
+            cause: error.cause
+          })
         : error
     )
   )
