@@ -1,4 +1,5 @@
 import { Result, Schema } from "effect"
+import { Buffer } from "node:buffer"
 import { jsonText } from "../actor/topic.ts"
 import type { Header } from "../kafka/records.ts"
 
@@ -22,22 +23,21 @@ import type { Header } from "../kafka/records.ts"
 export const kinds = { state: 1, timer: 2, parked: 3, wait: 4, position: 5, pause: 6, letter: 7 } as const
 type Kind = (typeof kinds)[keyof typeof kinds]
 
-const utf8 = new TextEncoder()
 const text = new TextDecoder()
 const none = new Uint8Array(0)
 
 const entryKey = (kind: Kind, actorKey: string, rest: Uint8Array = none): Uint8Array => {
-  const key = utf8.encode(actorKey)
-  const bytes = new Uint8Array(5 + key.length + rest.length)
+  const length = Buffer.byteLength(actorKey)
+  const bytes = Buffer.allocUnsafe(5 + length + rest.length)
   bytes[0] = kind
-  new DataView(bytes.buffer).setUint32(1, key.length)
-  bytes.set(key, 5)
-  bytes.set(rest, 5 + key.length)
+  bytes.writeUInt32BE(length, 1)
+  bytes.write(actorKey, 5, "utf8")
+  bytes.set(rest, 5 + length)
   return bytes
 }
 
 export const stateKey = (key: string) => entryKey(kinds.state, key)
-export const timerKey = (key: string, name: string) => entryKey(kinds.timer, key, utf8.encode(name))
+export const timerKey = (key: string, name: string) => entryKey(kinds.timer, key, Buffer.from(name, "utf8"))
 export const pauseKey = (key: string) => entryKey(kinds.pause, key)
 export const waitKey = (key: string) => entryKey(kinds.wait, key)
 export const positionKey = entryKey(kinds.position, "")
@@ -120,7 +120,7 @@ const ParkedHead = Schema.Struct({
 const json = <T>(schema: Schema.Codec<T, any, never, never>) => {
   const codec = jsonText(schema)
   return {
-    encode: (value: T) => utf8.encode(codec.encode(value)),
+    encode: (value: T): Uint8Array => Buffer.from(codec.encode(value), "utf8"),
     // What we wrote ourselves and cannot read is a defect: the changelog is damaged, or newer than this program.
     decode: (bytes: Uint8Array): T => Result.getOrThrow(codec.decode(text.decode(bytes)))
   }
