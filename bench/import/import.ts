@@ -20,6 +20,8 @@ import { generateContacts } from "../../test/fixtures/generate-contacts.ts"
 const { values } = parseArgs({ options: { rows: { type: "string", default: "1000000" } } })
 const rows = Number(values.rows)
 const giveUpAfter = 600_000
+// As `npm start` has it.
+const heap = ["--max-semi-space-size=4", "--heap-growing-percent=50"]
 const main = new URL("../../topology/main.ts", import.meta.url).pathname
 
 const freePort = (): Promise<number> =>
@@ -120,7 +122,7 @@ const measure = async (url: string, pid: number) => {
 
 const data = mkdtempSync(join(tmpdir(), "sixfold-bench-"))
 const port = await freePort()
-const server = spawn(process.execPath, [main, "start", "--port", String(port), "--data", data], {
+const server = spawn(process.execPath, [...heap, main, "start", "--port", String(port), "--data", data], {
   stdio: ["ignore", "ignore", "inherit"]
 })
 try {

@@ -158,6 +158,7 @@ suite("topics", () => {
       "inventory.dead-letters",
       "inventory.state",
       "orders",
+      "orders-view.dead-letters",
       "site-config",
       "site-config.commands",
       "site-config.dead-letters",
