@@ -1,3 +1,6 @@
+import { configRoutes } from "../actors/config/routes.ts"
+import { outstandingJobs, retryLimit } from "../actors/config/settings.ts"
+import { SiteConfig } from "../actors/config/site-config.ts"
 import { contactsImport } from "../actors/import/contacts-import.ts"
 import { contactsView } from "../actors/import/contacts-view.ts"
 import { importJobsActor } from "../actors/import/import-jobs.ts"
@@ -33,14 +36,18 @@ import { siteRoutes } from "./site/routes.ts"
  *
  *     subscription ─▶ renewals ─┬▶ subscriptions-view
  *                               └▶ status ─▶ browser
+ *
+ *     entry ─▶ site-config ─▶ the memory of every process: routes, contacts-import, renewals
  */
 export default Topology.make(
   "sixfold",
   siteRoutes,
+  configRoutes,
   importRoutes,
   orderRoutes,
   renewalRoutes,
-  contactsImport,
+  SiteConfig,
+  Actor.provide(outstandingJobs)(contactsImport),
   importJobsActor,
   importProgressActor,
   contactsView,
@@ -52,6 +59,6 @@ export default Topology.make(
   invoicing,
   ordersView,
   inventoryView,
-  Actor.provide(paymentsLayer)(renewals),
+  Actor.provide(retryLimit)(Actor.provide(paymentsLayer)(renewals)),
   subscriptionsView
 )

@@ -1,10 +1,15 @@
-import { Effect, Schema } from "effect"
+import { Context, Effect, Schema } from "effect"
 import { Actor, type Turn } from "../../src/index.ts"
 import { Dialect } from "./csv/dialect.ts"
 import { importJobs, importKey, importProgress, imports, PartClaim, type Seal } from "./topics.ts"
 
 /** Jobs of one import that are handed out at a time: a small import waits behind this many of each large one, no more. */
 export const outstandingJobs = 8
+
+/** The number in force, at least 1. Read whenever jobs are handed out, so that it may change at any time. */
+export const OutstandingJobs = Context.Reference<Effect.Effect<number>>("import/OutstandingJobs", {
+  defaultValue: () => Effect.succeed(outstandingJobs)
+})
 
 const Import = Schema.Struct({
   seal: Schema.String,
@@ -27,7 +32,9 @@ const sealed = (seal: Seal): Import => ({
 })
 
 const handOut = Effect.fnUntraced(function* (state: Import, turn: Turn<string>) {
-  const free = state.waiting.slice(0, outstandingJobs - state.outstanding.length)
+  const most = yield* yield* OutstandingJobs
+  // Lowered meanwhile: what is handed out already stays so.
+  const free = state.waiting.slice(0, Math.max(0, most - state.outstanding.length))
   const { dialect, seal } = state
   for (const [i, claim] of free.entries()) {
     yield* turn.emit(importJobs, importKey(turn.key, state.next + i), { seal, dialect, claim })

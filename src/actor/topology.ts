@@ -1,4 +1,5 @@
 import { Layer } from "effect"
+import type { HttpRouter } from "effect/http"
 import type { Kafka } from "../kafka/kafka.ts"
 import type { Actor, AnyActor } from "./actor.ts"
 import type { AnyProjection } from "./projection.ts"
@@ -29,7 +30,7 @@ type NodeR<N> =
         : N extends Layer.Layer<never, any, infer R>
           ? R
           : never
-type NodeOut<N> = N extends AnyKvStore<infer Self> ? Self : never
+type NodeOut<N> = N extends AnyKvStore<infer Self> ? Self | HttpRouter.Request<"Requires", Self> : never
 
 /** A system of actors, projections, stores and routes: a value. `R` is what it still needs. */
 export interface Topology<out R> {

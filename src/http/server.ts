@@ -6,6 +6,7 @@ import type { HttpServerError, HttpServerRequest } from "effect/http"
 import { createServer } from "node:http"
 import type { ServerResponse } from "node:http"
 import { Draining } from "./draining.ts"
+import { CurrentDraining } from "./eventStream.ts"
 import { makeGuard } from "./guard.ts"
 import { health } from "./health.ts"
 import { defaultLimits } from "./limits.ts"
@@ -73,7 +74,7 @@ const serve = Effect.fnUntraced(function* (node: ReturnType<typeof createServer>
     yield* Methods
   )
   yield* Effect.addFinalizer(() => Effect.sync(() => node.closeAllConnections()))
-  yield* server.serve(guard(router.asHttpEffect()))
+  yield* server.serve(Effect.provideService(guard(router.asHttpEffect()), CurrentDraining, draining.begun))
   yield* Effect.addFinalizer(() => draining.begin)
 })
 
