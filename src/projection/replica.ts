@@ -1,4 +1,4 @@
-import { Deferred, Effect, Option, Semaphore } from "effect"
+import { Deferred, Effect, Semaphore } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import type { AnyProjection } from "../actor/projection.ts"
 import type { AnyTopic } from "../actor/topic.ts"
@@ -10,6 +10,8 @@ import type { Batch, TopicPartition } from "../kafka/records.ts"
 import { decodeBatch } from "./decode.ts"
 import type { Fenced, ProjectionError } from "./errors.ts"
 import * as Positions from "./positions.ts"
+import { tell } from "./tell.ts"
+import type { Told } from "./tell.ts"
 import { deadLetterTopic } from "./topics.ts"
 import { takeOver } from "./takeOver.ts"
 import { write } from "./write.ts"
@@ -46,15 +48,10 @@ export interface Replica {
   readonly crash: Effect.Effect<void>
 }
 
-interface Owned {
+interface Owned extends Told {
   readonly topic: AnyTopic
-  readonly position: Positions.Position
-  /** What is read and written next: beyond `position.stored` where only markers lay between. */
-  read: number
   /** The end of the log as the last batch had it. */
   end: number
-  /** What the group was told last. */
-  told: number
 }
 
 /** The group's offsets only inform (the database's count), so they may lag behind. */
@@ -96,20 +93,6 @@ export const make = Effect.fnUntraced(function* (
       reader.stop(at),
       Effect.sync(() => owned.delete(partitionId(at.topic, at.partition)))
     )
-
-  /** Tells the group where we are; answers whether it knows us still. */
-  const tell = Effect.fnUntraced(function* (member: Member, all: ReadonlyArray<Owned>) {
-    const membership = yield* member.membership
-    if (Option.isNone(membership)) return false
-    const offsets = all.map(({ position, read }) => ({ ...at(position), offset: read }))
-    return yield* Effect.matchEffect(member.commit(membership.value, offsets), {
-      onFailure: (error) => (error.reason === "StaleMember" ? Effect.succeed(false) : Effect.fail(error)),
-      onSuccess: () => {
-        for (const each of all) each.told = each.read
-        return Effect.succeed(true)
-      }
-    })
-  })
 
   const tellNews = (member: Member) =>
     Effect.suspend(() => {
