@@ -108,7 +108,8 @@ describe("an id, token or cursor", () => {
   it.effect("is renewed on a connection that lasts", () =>
     Effect.gen(function* () {
       const { report, start } = yield* makeWorld
-      const { port } = yield* start()
+      // The socket answers in real time: one ping for each hour that the clock jumps.
+      const { port } = yield* start({ limits: { ping: 3_600_000 } })
       const client = yield* connect(port)
       const { channel } = yield* client.expect("channel")
       yield* report({ channel, id: "a", event: event(1) })
