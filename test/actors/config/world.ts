@@ -28,14 +28,10 @@ export const make = Effect.gen(function* () {
   /** Ports by process, from when it takes requests on. */
   const ports = new Map<string, number>()
 
-  const start = Effect.fnUntraced(function* (
-    name: string,
-    actors: ReadonlyArray<string> = ["gateway", "site-config"],
-    running = topology
-  ) {
+  const start = Effect.fnUntraced(function* (name: string, actors: ReadonlyArray<string> = ["gateway", "site-config"]) {
     const client = broker.client(name)
     const own = yield* Scope.fork(scope)
-    const layer = Supervision.layer(running, {
+    const running = Supervision.layer(topology, {
       app: "test",
       instance: name,
       actors,
@@ -52,7 +48,8 @@ export const make = Effect.gen(function* () {
           Layer.provide(Readiness.layer)
         )
     }).pipe(Layer.provide(Layer.succeed(Kafka, client.kafka)))
-    const context = yield* Layer.buildWithScope(layer, own)
+    // The types of the gateway's routes are not known here.
+    const context = yield* Layer.buildWithScope(Layer.orDie(running) as Layer.Layer<Actors>, own)
     const port = ports.get(name) ?? 0
     const ask = (method: string, path: string, body?: string, ...lines: ReadonlyArray<string>) => {
       const typed =
