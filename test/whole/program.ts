@@ -18,8 +18,8 @@ export const directory = Effect.gen(function* () {
 })
 
 /** The whole program, once it is up. */
-export const start = Effect.fnUntraced(function* (data: string, port?: string) {
-  const running = yield* sixfold("start", "--port", port ?? "0", "--data", data)
+export const start = Effect.fnUntraced(function* (data: string, port?: string, ...flags: ReadonlyArray<string>) {
+  const running = yield* sixfold("start", "--port", port ?? "0", "--data", data, ...flags)
   const line = yield* running.line(/ is up at /)
   const url = /http:\/\/\S+/.exec(line)![0]
   return { ...running, url, port: new URL(url).port }
