@@ -35,10 +35,12 @@ class Java {
     return new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
   }
 
+  static final byte[] value = "v".repeat(200).getBytes();
+  static final byte[][] keys =
+      IntStream.range(0, 10_000).mapToObj(n -> String.format("%08d", n).getBytes()).toArray(byte[][]::new);
+
   static ProducerRecord<byte[], byte[]> record(int n) {
-    var value = new byte[200];
-    Arrays.fill(value, (byte) 'v');
-    return new ProducerRecord<>(topic, n % partitions, String.format("%08d", n).getBytes(), value);
+    return new ProducerRecord<>(topic, n % partitions, keys[n % keys.length], value);
   }
 
   static void answer(long began, List<Double> took) {
