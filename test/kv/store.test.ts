@@ -168,7 +168,7 @@ describe("an unanswered write", () => {
       yield* TestClock.adjust("1 millis")
       const unknown = yield* Fiber.join(first)
       assert.instanceOf(unknown, KvUnknown)
-      const { requestId } = unknown as KvUnknown
+      const { requestId } = unknown
 
       yield* world.writer("w")
       yield* World.sees(a, "k", 1)

@@ -36,7 +36,6 @@ export const openChannel = (bearer, listener) => {
       followed.cursor = frame.cursor
       listener.status(frame.event)
     } else if (frame.type === "error") {
-      console.warn(frame.error, frame.message)
       if (!isConnected && fresh !== undefined) follow(fresh)
     }
   }

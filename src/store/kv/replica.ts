@@ -75,7 +75,7 @@ export class Replica<V> {
   /** Ends every stream of changes. */
   end(): void {
     this.ended = true
-    for (const subscription of [...this.subscriptions]) subscription.end()
+    for (const subscription of Array.from(this.subscriptions)) subscription.end()
   }
 
   private subscribe(filter: KvFilter | undefined): Effect.Effect<Pull.Pull<Chunk<V>>, never, Scope.Scope> {
@@ -107,7 +107,7 @@ export class Replica<V> {
 
   /** Once everything is in its place: who is woken runs at once, and may subscribe or leave. */
   private wake(): void {
-    for (const subscription of [...this.subscriptions]) subscription.wake()
+    for (const subscription of Array.from(this.subscriptions)) subscription.wake()
   }
 
   private publish(change: KvChange<V>, existed: boolean): void {
