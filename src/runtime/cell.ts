@@ -1,4 +1,5 @@
 import type { Fiber } from "effect"
+import { held } from "../store/entry.ts"
 import type { Pause, StoredMessage, Timer, Wait } from "../store/entry.ts"
 import type { Slot } from "./window.ts"
 
@@ -122,9 +123,14 @@ export class Cell {
     )
   }
 
+  private get holdsTimer(): boolean {
+    for (const { retryAt } of this.timers?.values() ?? []) if (retryAt === held) return true
+    return false
+  }
+
   /** Nothing of it waits, is held or paused. */
   get free(): boolean {
-    return this.parked.length === 0 && this.wait === undefined && this.paused === undefined
+    return this.parked.length === 0 && this.wait === undefined && this.paused === undefined && !this.holdsTimer
   }
 
   /** Nothing at all: the cell itself can go. */

@@ -93,8 +93,12 @@ const completeTimer = (
   // The turn set or cancelled this very timer: that holds.
   if (timers?.has(name) === true) return []
   if (ending._tag !== "Retry" && ending._tag !== "Hold") return [advance(partition, cell, name, timer, now)]
-  const retryAt = ending._tag === "Retry" ? now + ending.delay : Entry.held
-  return [setTimer(partition, cell, name, { ...timer, attempt, retryAt })]
+  const { due, when } = timer
+  const waits =
+    ending._tag === "Retry"
+      ? { retryAt: now + ending.delay }
+      : { retryAt: Entry.held, hold: { cause: ending.cause, since: now } }
+  return [setTimer(partition, cell, name, { due, when, attempt, ...waits })]
 }
 
 /** A timer that took effect (or was skipped) becomes its next due time, or is over. */
@@ -114,7 +118,8 @@ export const advance = (
 export const setTimer = (partition: Partition, cell: Cell, name: string, timer: Entry.Timer): Entry.EntryChange => {
   cell.timers ??= new Map()
   cell.timers.set(name, timer)
-  if (timer.retryAt !== Entry.held) partition.expect(cell, timer.retryAt ?? timer.due, name)
+  if (timer.retryAt === Entry.held) partition.waiting.add(cell)
+  else partition.expect(cell, timer.retryAt ?? timer.due, name)
   return [Entry.timerKey(cell.key, name), Entry.timerValue.encode(timer)]
 }
 

@@ -1,9 +1,17 @@
+import * as Entry from "../store/entry.ts"
 import type { Cell } from "./cell.ts"
 import type { Partition } from "./partition.ts"
+
+/**
+ * What `key` names where it is not simply a key that waits for an operator: the key of a handler that runs for long or of a
+ * message that no worker takes, a transactional id, the changelog, the group, or the inbox.
+ */
+export type HeldBy = "handler" | "worker" | "transaction" | "changelog" | "group" | "inbox"
 
 /** What holds something back: a key (or the transaction, the changelog, …), since when (ISO 8601), and why. */
 export interface Held {
   readonly key: string
+  readonly by?: HeldBy
   readonly since: string
   readonly cause: string
 }
@@ -16,6 +24,10 @@ export interface PartitionStatus {
   readonly parked: number
   /** What holds the partition's progress, or a key of it, if anything does. */
   readonly held: Held | null
+  /** Keys that go on only when an operator says so, paused ones without a message too: how many, and the longest held of them. */
+  readonly stuck?: { readonly count: number; readonly keys: ReadonlyArray<Held> }
+  /** When the oldest parked message was written (ISO 8601). */
+  readonly oldestParked?: string
   /** Offsets of the changelog, while the partition is being restored. */
   readonly restoring?: { readonly done: number; readonly end: number }
 }
@@ -33,17 +45,24 @@ export interface Circumstances {
 
 interface Holder {
   readonly key: string
+  readonly by?: HeldBy
   readonly since: number
   readonly cause: string
 }
 
 /** A partition as it is now. A group that is stable and heartbeats says nothing about progress; this does. */
 export const partitionStatus = (partition: Partition, circumstances: Circumstances): PartitionStatus => {
-  let [parked, operator] = [0, undefined as Holder | undefined]
+  let [parked, oldest] = [0, Infinity]
+  const stuck: Array<Holder> = []
   for (const cell of partition.waiting) {
     parked += cell.parked.length
-    operator = earlier(operator, heldByOperator(cell))
+    oldest = Math.min(oldest, cell.parked[0]?.timestamp ?? Infinity)
+    const holder = heldByOperator(cell)
+    if (holder !== undefined) stuck.push(holder)
   }
+  stuck.sort((a, b) => a.since - b.since)
+  // A pause behind which nothing waits holds nothing.
+  const operator = stuck.find(({ key }) => waitsForOperator(partition, key))
   const settled = partition.window.size === 0 ? partition.readOffset : partition.position.next
   const lag = Math.max(0, partition.endOffset - settled)
   const held =
@@ -53,24 +72,41 @@ export const partitionStatus = (partition: Partition, circumstances: Circumstanc
     lag,
     inFlight: partition.window.size,
     parked,
-    held: held && { ...held, since: new Date(held.since).toISOString() },
+    held: held && told(held),
+    ...(stuck.length === 0 ? {} : { stuck: { count: stuck.length, keys: stuck.slice(0, mostNamed).map(told) } }),
+    ...(oldest === Infinity ? {} : { oldestParked: new Date(oldest).toISOString() }),
     ...(partition.phase === "restoring" ? { restoring: { ...partition.restored } } : {})
   }
 }
 
+/** Keys named of one partition. */
+const mostNamed = 20
+
+const told = (holder: Holder): Held => ({ ...holder, since: new Date(holder.since).toISOString() })
+
 const earlier = (a: Holder | undefined, b: Holder | undefined): Holder | undefined =>
   a === undefined || (b !== undefined && b.since < a.since) ? b : a
 
-const heldByOperator = ({ key, parked, paused, wait }: Cell): Holder | undefined => {
-  if (paused !== undefined && parked.length > 0) return { key, since: paused.since, cause: "paused by an operator" }
-  return wait === undefined || wait.until !== undefined ? undefined : { key, since: wait.since, cause: wait.cause }
+const heldByOperator = ({ key, paused, timers, wait }: Cell): Holder | undefined => {
+  if (paused !== undefined) return { key, since: paused.since, cause: "paused by an operator" }
+  if (wait !== undefined && wait.until === undefined) return { key, since: wait.since, cause: wait.cause }
+  for (const [name, { due, hold, retryAt }] of timers ?? []) {
+    if (retryAt === Entry.held)
+      return { key, since: hold?.since ?? due, cause: `timer ${name}: ${hold?.cause ?? "held"}` }
+  }
+  return undefined
+}
+
+const waitsForOperator = ({ cells }: Partition, key: string): boolean => {
+  const cell = cells.get(key)
+  return cell?.paused === undefined || cell.parked.length > 0
 }
 
 const longestHandler = (partition: Partition, { now, stuckAfter }: Circumstances): Holder | undefined => {
   let longest: Holder | undefined
   for (const { key, running } of partition.running) {
     if (now - running!.since < stuckAfter) continue
-    longest = earlier(longest, { key, since: running!.since, cause: "its handler is running" })
+    longest = earlier(longest, { key, by: "handler", since: running!.since, cause: "its handler is running" })
   }
   return longest
 }
@@ -85,19 +121,19 @@ const obstacle = (
   if (now - since < stuckAfter) return undefined
   if (partition.phase === "restoring") {
     const { done, end } = partition.restored
-    return { key: "changelog", since, cause: `restoring: at offset ${done} of ${end}` }
+    return { key: "changelog", by: "changelog", since, cause: `restoring: at offset ${done} of ${end}` }
   }
   if (lag === 0 && partition.unsettled === 0) return undefined
   if (settling !== undefined && now - settling.since >= stuckAfter) {
-    return { key: settling.id, since: settling.since, cause: settling.cause }
+    return { key: settling.id, by: "transaction", since: settling.since, cause: settling.cause }
   }
   if (gatedSince !== undefined && now - gatedSince >= stuckAfter) {
-    return { key: "group", since: gatedSince, cause: "the group is rebalancing: nothing may be committed" }
+    return { key: "group", by: "group", since: gatedSince, cause: "the group is rebalancing: nothing may be committed" }
   }
   const holder = partition.window.holder()
-  if (holder === undefined) return { key: partition.topic, since, cause: "waiting for the broker" }
+  if (holder === undefined) return { key: partition.topic, by: "inbox", since, cause: "waiting for the broker" }
   const { key, running } = holder.cell
   return running === undefined
-    ? { key, since, cause: "its message waits for a worker" }
-    : { key, since: running.since, cause: "its handler is running" }
+    ? { key, by: "worker", since, cause: "its message waits for a worker" }
+    : { key, by: "handler", since: running.since, cause: "its handler is running" }
 }

@@ -66,12 +66,13 @@ export type StoredWhen = typeof StoredWhen.Type
 /** `retryAt` of a timer that waits for an operator: it never comes due by itself. */
 export const held = Number.MAX_SAFE_INTEGER
 
-/** A durable timer. `due` names it (its idempotency key); `retryAt` is when a failed attempt is tried again, or `held`. */
+/** A durable timer. `due` names it (its idempotency key); `retryAt` is when a failed attempt is tried again, or `held`; `hold` is why. */
 export const Timer = Schema.Struct({
   due: Schema.Finite,
   when: StoredWhen,
   attempt: Schema.Finite,
-  retryAt: Schema.optionalKey(Schema.Finite)
+  retryAt: Schema.optionalKey(Schema.Finite),
+  hold: Schema.optionalKey(Schema.Struct({ cause: Schema.String, since: Schema.Finite }))
 })
 export type Timer = typeof Timer.Type
 

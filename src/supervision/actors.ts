@@ -2,7 +2,7 @@ import { Context } from "effect"
 import type { Effect, Option } from "effect"
 import type { KafkaError } from "../kafka/errors.ts"
 import type { KeyCommand, LetterCommand } from "../runtime/control.ts"
-import type { ChildStatus, PartitionStatus, State } from "./child.ts"
+import type { ChildStatus, PartitionStatus, State, Trouble } from "./child.ts"
 import type { Place } from "./deadLetters.ts"
 import type { NodeKind } from "./graph.ts"
 import type { LetterPage, LetterRefused } from "./letters.ts"
@@ -15,6 +15,8 @@ export interface ReplicaStatus {
   readonly state: State
   readonly partitions: ReadonlyArray<PartitionStatus>
   readonly restarts: number
+  /** What keeps it down. */
+  readonly trouble?: Trouble
 }
 
 /** An actor as this process sees it; other processes may run more of it. */
@@ -88,7 +90,14 @@ export const statusOf = ({ children, deadLetters, instance, nodes }: Known): Rea
   nodes.map(({ kind, name, replicas: planned }) => {
     const replicas = children
       .filter(({ actor }) => actor === name)
-      .map(({ partitions, replica, restarts, state }) => ({ instance, replica, state, partitions, restarts }))
+      .map(({ partitions, replica, restarts, state, trouble }) => ({
+        instance,
+        replica,
+        state,
+        partitions,
+        restarts,
+        ...(trouble && { trouble })
+      }))
     const state = kind !== "routes" ? worst(replicas.map(({ state }) => state)) : planned > 0 ? "running" : "stopped"
     return { name, kind, state, replicas, deadLetters: deadLetters(name) }
   })

@@ -1,25 +1,12 @@
 import type { Effect, Scope } from "effect"
+import type { PartitionStatus as RuntimePartitionStatus } from "../runtime/health.ts"
 
 export type State = "starting" | "restoring" | "running" | "waiting" | "draining" | "failed" | "stopped"
 
-/** What holds a partition back: the key (or transaction), since when (ISO 8601), and why. */
-export interface Held {
-  readonly key: string
-  readonly since: string
-  readonly cause: string
-}
-
-export interface PartitionStatus {
+/** A partition as its owner sees it. */
+export interface PartitionStatus extends RuntimePartitionStatus {
   /** Where a child reads several topics. */
   readonly topic?: string
-  readonly partition: number
-  /** Records of the log not yet settled. */
-  readonly lag: number
-  readonly inFlight: number
-  readonly parked: number
-  readonly held: Held | null
-  /** Offsets of the changelog, while the partition is being restored. */
-  readonly restoring?: { readonly done: number; readonly end: number }
 }
 
 /** What a running child shows of itself. */
@@ -45,6 +32,12 @@ export interface Child<E = unknown, R = never> {
   run(show: (probe: Probe) => void): Effect.Effect<unknown, E, R | Scope.Scope>
 }
 
+/** What keeps a child down: since when (ISO 8601), and why. */
+export interface Trouble {
+  readonly since: string
+  readonly cause: string
+}
+
 /** A child as it is now. */
 export interface ChildStatus {
   readonly actor: string
@@ -54,4 +47,6 @@ export interface ChildStatus {
   readonly partitions: ReadonlyArray<PartitionStatus>
   /** Since this process began; restarts by hand do not count. */
   readonly restarts: number
+  /** Why its last run ended, where it has not come up again since. */
+  readonly trouble?: Trouble
 }

@@ -1,4 +1,4 @@
-import { Clock, Deferred, Effect, Exit, Fiber, Random, Schema, Scope } from "effect"
+import { Cause, Clock, Deferred, Effect, Exit, Fiber, Predicate, Random, Schema, Scope } from "effect"
 import type { Child, ChildStatus, Probe, State } from "./child.ts"
 import { ending } from "./ending.ts"
 import { fresh, jittered, next, policy as defaultPolicy } from "./intensity.ts"
@@ -40,6 +40,7 @@ interface Entry {
   probe: Probe | undefined
   restarts: number
   history: History
+  trouble: { readonly since: number; readonly cause: string } | undefined
   /** Completed by a restart by hand, which ends the present run or wait. */
   again: Deferred.Deferred<void>
 }
@@ -47,16 +48,28 @@ interface Entry {
 /** How a run ended that somebody wanted anew. */
 const startAnew = "start anew" as const
 
-const statusOf = ({ child: { actor, kind, replica }, probe, restarts, state }: Entry): ChildStatus => {
+const statusOf = ({ child: { actor, kind, replica }, probe, restarts, state, trouble }: Entry): ChildStatus => {
   const shown = probe?.status()
+  const now = state === "running" ? (shown?.state ?? "starting") : state
+  const down = now === "running" || now === "restoring" ? undefined : trouble
   return {
     actor,
     kind,
     replica,
-    state: state === "running" ? (shown?.state ?? "starting") : state,
+    state: now,
     partitions: shown?.partitions ?? [],
-    restarts
+    restarts,
+    ...(down && { trouble: { cause: down.cause, since: new Date(down.since).toISOString() } })
   }
+}
+
+const firstLine = (text: string): string => text.split("\n", 1)[0]!.slice(0, 500)
+
+/** Why a run ended, in one line. */
+const causeOf = (exit: Exit.Exit<unknown, unknown>): string => {
+  if (Exit.isSuccess(exit)) return "it ended by itself"
+  const error = Cause.squash(exit.cause)
+  return firstLine(Predicate.isError(error) ? error.message || error.name : String(error))
 }
 
 /** One run, until it ends or somebody wants it anew; its interruption drains it. */
@@ -100,12 +113,17 @@ export const make = Effect.fnUntraced(function* (options: {
 
   const forgive = (entry: Entry) => {
     entry.history = fresh
+    entry.trouble = undefined
     entry.again = Deferred.makeUnsafe()
   }
 
   /** Decides about a run that ended by itself; answers whether there is to be another one. */
   const after = Effect.fnUntraced(function* (entry: Entry, exit: Exit.Exit<unknown, unknown>, startedAt: number) {
-    const decision = next(policy, entry.history, ending(exit), startedAt, yield* Clock.currentTimeMillis)
+    const now = yield* Clock.currentTimeMillis
+    const decision = next(policy, entry.history, ending(exit), startedAt, now)
+    // Since the first of the runs that ended in a row; a run that was up for a period ends the row.
+    const since = entry.trouble === undefined || now - startedAt >= policy.period ? now : entry.trouble.since
+    entry.trouble = { since, cause: causeOf(exit) }
     switch (decision.act) {
       case "give up": {
         entry.state = "failed"
@@ -155,6 +173,7 @@ export const make = Effect.fnUntraced(function* (options: {
         probe: undefined,
         restarts: 0,
         history: fresh,
+        trouble: undefined,
         again: Deferred.makeUnsafe()
       }
       entries.push(entry)

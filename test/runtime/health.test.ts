@@ -4,7 +4,8 @@ import { TestClock } from "effect/testing"
 import { Actor, Actors, Topic, Topology } from "../../src/index.ts"
 import { EmbeddedBroker } from "../../src/kafka/embedded/embedded.ts"
 import { admit } from "../../src/runtime/admission.ts"
-import { complete } from "../../src/runtime/completion.ts"
+import { complete, setTimer } from "../../src/runtime/completion.ts"
+import { obey } from "../../src/runtime/control.ts"
 import { partitionStatus } from "../../src/runtime/health.ts"
 import type { Circumstances } from "../../src/runtime/health.ts"
 import { parkHolders } from "../../src/runtime/parking.ts"
@@ -28,6 +29,7 @@ describe("what holds a partition", () => {
     assert.isNull(heldAt(partition, 34_999))
     assert.deepStrictEqual(heldAt(partition, 35_000), {
       key: "a",
+      by: "worker",
       since: "1970-01-01T00:00:05.000Z",
       cause: "its message waits for a worker"
     })
@@ -79,6 +81,53 @@ describe("what holds a partition", () => {
       since: "1970-01-01T00:00:00.007Z",
       cause: "Declined"
     })
+  })
+
+  it("is a key whose timer is held for an operator, also after a restore, until it is tried again", () => {
+    const partition = partitionOf()
+    const cell = partition.cell("a")
+    const timer = { due: 5, when: { at: 5 }, attempt: 0 }
+    setTimer(partition, cell, "renew", timer)
+    const task = { _tag: "Timer", name: "renew", timer, attempt: 1 } as const
+    partition.started(cell, { task, since: 6, fiber })
+    partition.stopped(cell)
+    complete(partition, cell, task, outcomeOf(cell, { _tag: "Hold", cause: "Declined" }), 7)
+    partition.settled(partition.settleSet(10, 1e6)!)
+    const told = { key: "a", since: "1970-01-01T00:00:00.007Z", cause: "timer renew: Declined" }
+    assert.deepStrictEqual(heldAt(partition, 8), told)
+    partition.waiting.clear()
+    partition.activate(0, "id")
+    assert.deepStrictEqual(heldAt(partition, 8), told)
+    const message = { ...batchOf([record(0, "a")]).records[0]!, cell, bytes: 0, weight: 0, done: true, next: 1 }
+    obey(partition, message, { op: "resume" }, 9, new Map())
+    assert.isNull(heldAt(partition, 10))
+  })
+})
+
+describe("what waits for an operator", () => {
+  const pause = (partition: Partition, key: string, now: number) => {
+    const cell = partition.cell(key)
+    const message = { ...batchOf([record(0, key)]).records[0]!, cell, bytes: 0, weight: 0, done: true, next: 1 }
+    obey(partition, message, { op: "pause" }, now, new Map())
+  }
+
+  it("is every paused key, the longest first, though only those with a message hold the partition", () => {
+    const partition = partitionOf()
+    for (let n = 0; n < 25; n++) pause(partition, `k${n}`, 100 - n)
+    const { held, oldestParked, stuck } = partitionStatus(partition, { ...calm, now: 200 })
+    assert.isNull(held)
+    assert.isUndefined(oldestParked)
+    assert.strictEqual(stuck?.count, 25)
+    assert.lengthOf(stuck?.keys ?? [], 20)
+    assert.deepStrictEqual(stuck?.keys[0], {
+      key: "k24",
+      since: "1970-01-01T00:00:00.076Z",
+      cause: "paused by an operator"
+    })
+  })
+
+  it("is nothing where nothing is held", () => {
+    assert.isUndefined(partitionStatus(partitionOf(), { ...calm, now: 0 }).stuck)
   })
 })
 
