@@ -4,7 +4,7 @@
  */
 import { Consumer, MessagesStreamModes, Producer } from "@platformatic/kafka"
 import type { Message } from "@platformatic/kafka"
-import { answer, job, keyOf, touch, transactionRecords, valueOf } from "./workload.ts"
+import { answer, job, keyOf, latencyLimit, touch, transactionRecords, valueOf, warmUp } from "./workload.ts"
 
 const { bootstrap, gap, output, partitions, records, task, topic } = job()
 const base = { clientId: "library", bootstrapBrokers: bootstrap.split(","), autocreateTopics: false }
@@ -103,10 +103,10 @@ const latency = async () => {
     await transaction.send({ messages: [message(n)] })
     await transaction.commit()
   }
-  for (let n = 0; n < 100; n++) await one(n)
+  for (let n = 0; n < warmUp; n++) await one(n)
   const took: Array<number> = []
   const began = performance.now()
-  for (let n = 0; n < records; n++) {
+  for (let n = 0; n < records && performance.now() - began < latencyLimit; n++) {
     if (gap > 0) await new Promise((resolve) => setTimeout(resolve, gap))
     const start = performance.now()
     await one(n)

@@ -4,7 +4,7 @@ import * as Cluster from "../../src/kafka/cluster/cluster.ts"
 import type { TransactionError } from "../../src/kafka/errors.ts"
 import { Kafka } from "../../src/kafka/kafka.ts"
 import type { ProducerRecord } from "../../src/kafka/records.ts"
-import { answer, job, keyOf, touch, transactionRecords, valueOf } from "./workload.ts"
+import { answer, job, keyOf, latencyLimit, touch, transactionRecords, valueOf, warmUp } from "./workload.ts"
 
 const { bootstrap, gap, output, partitions, records, task, topic } = job()
 const now = () => performance.now()
@@ -81,10 +81,10 @@ const transform = Effect.gen(function* () {
 
 const latency = Effect.gen(function* () {
   const transactor = yield* (yield* Kafka).transactor({ transactionalId: `${topic}.sixfold` })
-  for (let n = 0; n < 100; n++) yield* transactor.commit({ records: [record(n)] })
+  for (let n = 0; n < warmUp; n++) yield* transactor.commit({ records: [record(n)] })
   const took: Array<number> = []
   const began = now()
-  for (let n = 0; n < records; n++) {
+  for (let n = 0; n < records && performance.now() - began < latencyLimit; n++) {
     if (gap > 0) yield* Effect.sleep(gap)
     const start = now()
     yield* transactor.commit({ records: [record(n)] })

@@ -41,6 +41,12 @@ export const touch = (key: Uint8Array | null, value: Uint8Array | null): void =>
 
 export const job = (): Job => JSON.parse(process.argv[2]!) as Job
 
+/** Milliseconds after which `latency` ends with what it has: a client that waits a second for each retry would take minutes. */
+export const latencyLimit = 10_000
+
+/** Transactions of `latency` before those that count. */
+export const warmUp = 20
+
 export const answer = (began: number, took?: ReadonlyArray<number>): void => {
   const outcome: Outcome = {
     seconds: (performance.now() - began) / 1_000,
