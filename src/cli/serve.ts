@@ -67,6 +67,7 @@ export const serve = Effect.fnUntraced(
       ...selection,
       app: options.app,
       instance,
+      members: true,
       gateway: gateway(topology, {
         host: options.host,
         port: options.port,

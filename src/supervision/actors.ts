@@ -17,13 +17,15 @@ export interface ReplicaStatus {
   readonly restarts: number
   /** What keeps it down. */
   readonly trouble?: Trouble
+  /** Its process has not been heard of since (ISO 8601): it was killed, or is cut off. Only of other processes'. */
+  readonly silentSince?: string
 }
 
-/** An actor as this process sees it; other processes may run more of it. */
+/** An actor: of this process, or of all of them. */
 export interface ActorStatus {
   readonly name: string
   readonly kind: NodeKind
-  /** The worst of its replicas' states; `stopped` where none runs here. */
+  /** The worst of its replicas' states; `stopped` where none runs. */
   readonly state: State
   readonly replicas: ReadonlyArray<ReplicaStatus>
   /** In the actor's dead-letter topic, whoever wrote them. */
@@ -47,6 +49,8 @@ export class Actors extends Context.Service<
     readonly topology: { readonly name: string; readonly nodes: ReadonlyArray<PlannedNode> }
     /** Every node of the topology, also those that do not run here. Synchronous, of this moment. */
     status(): ReadonlyArray<ActorStatus>
+    /** The same with the replicas of all processes of the application, as they told last: they do so every few seconds. */
+    everywhere(): ReadonlyArray<ActorStatus>
     /** Starts the actor's replicas anew at once; answers how many there are here. */
     restart(name: string): Effect.Effect<number>
     /** Pauses, resumes or skips a key of an actor, wherever it runs; false where there is no keyed actor of that name. */
@@ -74,7 +78,8 @@ const worstFirst: ReadonlyArray<State> = [
   "stopped"
 ]
 
-const worst = (states: ReadonlyArray<State>): State => worstFirst.find((state) => states.includes(state)) ?? "stopped"
+export const worst = (states: ReadonlyArray<State>): State =>
+  worstFirst.find((state) => states.includes(state)) ?? "stopped"
 
 /** What is known of the nodes at one moment. */
 export interface Known {

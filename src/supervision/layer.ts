@@ -13,8 +13,10 @@ import * as DeadLetters from "./deadLetters.ts"
 import { gateway } from "./graph.ts"
 import type { Policy } from "./intensity.ts"
 import * as Letters from "./letters.ts"
+import * as Members from "./members.ts"
 import * as Operator from "./operator.ts"
 import { plan, steps } from "./plan.ts"
+import { together } from "./roster.ts"
 import type { PlannedNode, Selection, TopologyError } from "./plan.ts"
 import * as Supervisor from "./supervisor.ts"
 import { deadLetterTopics, declaredTopics } from "./topics.ts"
@@ -27,6 +29,8 @@ export interface LayerOptions<E = never, R = never> extends Selection {
   /** Serves the topology's routes; built when all else is started, closed before anything stops. Default: they are not served. */
   readonly gateway?: (routes: ReadonlyArray<Part>) => Layer.Layer<never, E, R | Actors>
   readonly policy?: Partial<Policy>
+  /** Whether it tells other processes of the same application what it runs, and hears of them. Default false. */
+  readonly members?: boolean
 }
 
 /** A layer of the topology's, whose needs are provided here: that they are met was checked where the topology was made. */
@@ -92,19 +96,23 @@ const start = Effect.fnUntraced(function* (topology: AnyTopology, options: Layer
   const services = yield* sharedServices(topology)
   const policy = options.policy === undefined ? {} : { policy: options.policy }
   const supervisor = yield* Supervisor.make({ instance: place.instance, ...policy })
+  const status = () =>
+    statusOf({
+      nodes,
+      instance: place.instance,
+      children: supervisor.status(),
+      deadLetters: (actor) => open.count(deadLetters.get(actor)?.name ?? "")
+    })
+  // Before the children: at the end it tells of them until they have stopped.
+  const members = options.members === true ? yield* Members.make({ ...place, status }) : undefined
   for (const step of steps(nodes)) {
     const children = step.flatMap((node) => childrenOf(topology, node, place))
     yield* Effect.provideContext(supervisor.start(children), services)
   }
   const actors = Actors.of({
     topology: { name: topology.name, nodes },
-    status: () =>
-      statusOf({
-        nodes,
-        instance: place.instance,
-        children: supervisor.status(),
-        deadLetters: (actor) => open.count(deadLetters.get(actor)?.name ?? "")
-      }),
+    status,
+    everywhere: () => (members === undefined ? status() : together(status(), members.others())),
     restart: supervisor.restart,
     command: (name, key, command) => {
       const actor = actorNamed(topology, name)

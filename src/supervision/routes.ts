@@ -22,15 +22,15 @@ const topology = HttpRouter.add(
 const all = HttpRouter.add(
   "GET",
   "/actors",
-  Actors.use(({ status }) => Effect.sync(() => json(status())))
+  Actors.use(({ everywhere }) => Effect.sync(() => json(everywhere())))
 )
 
 const one = HttpRouter.add(
   "GET",
   "/actors/:name",
   Effect.gen(function* () {
-    const [{ status }, name] = [yield* Actors, yield* named]
-    const actor = status().find((actor) => actor.name === name)
+    const [{ everywhere }, name] = [yield* Actors, yield* named]
+    const actor = everywhere().find((actor) => actor.name === name)
     return actor === undefined ? unknown(name) : json(actor)
   })
 )
@@ -86,7 +86,10 @@ const metrics = HttpRouter.add(
   })
 )
 
-/** The routes of operations. What they tell is of this process; a key is commanded in whichever it lives. */
+/**
+ * The routes of operations. `/actors` tells of all processes, health and metrics of this one; a key is commanded in whichever it
+ * lives, and a restart is of the replicas here.
+ */
 export const routes = Layer.mergeAll(
   topology,
   all,

@@ -5,6 +5,7 @@ import type { AnyNode, AnyTopology } from "../actor/topology.ts"
 import type { TopicSpec } from "../kafka/kafka.ts"
 import { deadLetterTopic } from "../projection/topics.ts"
 import { ownTopics } from "../runtime/deadLetter.ts"
+import { membersTopic } from "./members.ts"
 import { TopologyError } from "./plan.ts"
 
 /** What a node reads and writes, and the topics that are its own; a store's are its writer's. */
@@ -37,7 +38,7 @@ export const deadLetterTopics = (topology: AnyTopology): ReadonlyMap<string, Top
 /** Every topic the topology declares, once, also of nodes that do not run here. Two declarations that differ are an error. */
 export const declaredTopics = (topology: AnyTopology): Result.Result<ReadonlyArray<TopicSpec>, TopologyError> => {
   const specs = new Map<string, TopicSpec>()
-  for (const spec of [statusTopic, statusLatestTopic, ...topology.nodes.flatMap(topicsOf)]) {
+  for (const spec of [statusTopic, statusLatestTopic, membersTopic, ...topology.nodes.flatMap(topicsOf)]) {
     const known = specs.get(spec.name)
     const setting = known && differ(known, spec)
     if (setting !== undefined) {

@@ -164,6 +164,7 @@ suite("topics", () => {
       "site-config.dead-letters",
       "site-config.results",
       "site-config.state",
+      "sixfold.members",
       "status",
       "status-latest",
       "stock"

@@ -39,6 +39,7 @@ const served = Effect.gen(function* () {
   const actors = Context.make(Actors, {
     topology: { name: "shop", nodes },
     status,
+    everywhere: status,
     progress: () => 0,
     crash: () => Effect.succeed(0),
     restart: (name) =>

@@ -1,0 +1,67 @@
+import { worst } from "./actors.ts"
+import type { ActorStatus, ReplicaStatus } from "./actors.ts"
+
+/** A member that has told nothing for so long, in milliseconds, does not run, or cannot say so. */
+export const silentAfter = 30_000
+/** After so long it is left out: whoever took it away did not stop it. */
+const forgottenAfter = 3_600_000
+/** Anybody may write to the topic. */
+const mostMembers = 256
+
+interface Member {
+  readonly actors: ReadonlyArray<ActorStatus>
+  /** Milliseconds since the epoch, by the clock of this process where it heard it happen. */
+  readonly heardAt: number
+}
+
+/** What another process has told last; `silentSince` (ISO 8601) where that is long ago. */
+export interface Told {
+  readonly actors: ReadonlyArray<ActorStatus>
+  readonly silentSince?: string
+}
+
+/** The other processes of this application, by their instance names. Pure. */
+export class Roster {
+  private readonly members = new Map<string, Member>()
+
+  /** No actors: it has stopped, and says so. */
+  heard(instance: string, actors: ReadonlyArray<ActorStatus> | undefined, heardAt: number): void {
+    this.members.delete(instance)
+    if (actors === undefined) return
+    this.members.set(instance, { actors, heardAt })
+    if (this.members.size > mostMembers) this.members.delete(this.members.keys().next().value!)
+  }
+
+  others(now: number): ReadonlyArray<Told> {
+    for (const [instance, { heardAt }] of this.members) {
+      if (now - heardAt > forgottenAfter) this.members.delete(instance)
+    }
+    return Array.from(this.members.values(), ({ actors, heardAt }) =>
+      now - heardAt > silentAfter ? { actors, silentSince: new Date(heardAt).toISOString() } : { actors }
+    )
+  }
+}
+
+/** Of a silent process only this is known: what it ran. */
+const silenced = (replica: ReplicaStatus, silentSince: string): ReplicaStatus => ({
+  instance: replica.instance,
+  replica: replica.replica,
+  state: "stopped",
+  partitions: [],
+  restarts: replica.restarts,
+  silentSince
+})
+
+/** The actors of this process with the replicas of all others; the state is the worst of those that are heard of. */
+export const together = (own: ReadonlyArray<ActorStatus>, others: ReadonlyArray<Told>): ReadonlyArray<ActorStatus> =>
+  own.map((actor) => {
+    const told = others.flatMap(({ actors, silentSince }) => {
+      const found = actors.find(({ name }) => name === actor.name)
+      return found === undefined ? [] : [{ found, silentSince }]
+    })
+    const replicas = told.flatMap(({ found, silentSince }) =>
+      silentSince === undefined ? found.replicas : found.replicas.map((replica) => silenced(replica, silentSince))
+    )
+    const states = told.flatMap(({ found, silentSince }) => (silentSince === undefined ? [found.state] : []))
+    return { ...actor, state: worst([actor.state, ...states]), replicas: [...actor.replicas, ...replicas] }
+  })
