@@ -8,7 +8,7 @@ import { readLetter } from "../../src/runtime/deadLetter.ts"
 import * as Entry from "../../src/store/entry.ts"
 import type { LocatedRecord } from "../../src/testing/reading.ts"
 import type { World } from "../../src/testing/simulation/world.ts"
-import { collector, handled, Ledger, orders, partitions, timerOf, worker } from "./orders.ts"
+import { collector, handled, Handled, Ledger, naps, orders, partitions, timerOf, worker } from "./orders.ts"
 import type { Order, Sent } from "./orders.ts"
 
 /** What has become of an order: it took effect, it is dead and its key knows, or an operator skipped it. */
@@ -25,12 +25,15 @@ const fates: Readonly<Record<Order["kind"], ReadonlyArray<Fate>>> = {
   refused: ["dead"],
   garbage: ["dead"],
   defect: ["dead", "skipped"],
-  stuck: ["dead", "skipped"]
+  stuck: ["dead", "skipped"],
+  nap: ["done"],
+  rise: ["done"]
 }
 
 const text = new TextDecoder()
 
 const ledgerText = jsonText(Ledger)
+const handledText = jsonText(Handled)
 const collectedText = jsonText(collector.definition.state!.schema)
 
 /** Everything in the log, by key. */
@@ -93,15 +96,24 @@ const checkKey = (key: string, sent: Sent, seen: Seen): ReadonlyArray<string> =>
     return [{ ...order, fate, position: `${orders.name}/${record.partition}/${record.offset}` }]
   })
   const done = history.filter(({ fate }) => fate === "done")
-  const ids = done.map(({ id }) => id)
-  same(
-    "effects",
-    ledger.filter((entry) => !entry.startsWith("timer:")),
-    history.flatMap(({ fate, id, position }) =>
-      fate === "done" ? [String(id)] : fate === "dead" ? [`dead:${position}`] : []
+  const isSleeper = done.some(({ kind }) => kind === "nap" || kind === "rise")
+  const outputs = (seen.outputs.get(key) ?? []).map(handledOf)
+  // Where a nap was over shows in the outputs only.
+  const ids = isSleeper ? outputs.map(({ id }) => id) : done.map(({ id }) => id)
+  if (isSleeper) found.push(...napsWrong(done, outputs))
+  else
+    same(
+      "effects",
+      ledger.filter((entry) => !entry.startsWith("timer:")),
+      history.flatMap(({ fate, id, position }) =>
+        fate === "done" ? [String(id)] : fate === "dead" ? [`dead:${position}`] : []
+      )
     )
+  same(
+    "outputs",
+    outputs.map(({ id }) => id),
+    ids
   )
-  same("outputs", (seen.outputs.get(key) ?? []).map(idOf), ids)
   const collected = seen.collected.get(key)
   same(
     "what was collected",
@@ -143,6 +155,21 @@ const timersWrong = (done: ReadonlyArray<Order>, ledger: ReadonlyArray<string>):
   return found
 }
 
+/** Naps and what ended them come in the order of the inbox; a nap is over once, unless it was cancelled or set anew before. */
+const napsWrong = (done: ReadonlyArray<Order>, outputs: ReadonlyArray<typeof Handled.Type>): ReadonlyArray<string> => {
+  const found: Array<string> = []
+  const told = outputs.filter(({ pad }) => pad !== naps.over).map(({ id, pad }) => `${pad} ${id}`)
+  const asked = done.map(({ id, kind }) => `${kind} ${id}`)
+  if (told.join() !== asked.join()) found.push(`naps are ${told.join()}, not ${asked.join()}`)
+  let isAsleep = false
+  for (const { pad } of outputs) {
+    if (pad === naps.over && !isAsleep) found.push("a nap was over that was not under way")
+    isAsleep = pad === naps.set
+  }
+  if (isAsleep) found.push("a nap was never over")
+  return found
+}
+
 /** A message on the partition of its key; elsewhere lies what another program had sent to the wrong one. */
 const isMessageInPlace = (record: LocatedRecord) =>
   commanded(record) === undefined && partitionFor(record.key!, partitions) === record.partition
@@ -163,6 +190,8 @@ const states = (records: ReadonlyArray<KafkaRecord>) => {
 
 const ledgerOf = (bytes: Uint8Array | undefined) =>
   bytes === undefined ? [] : Result.getOrThrow(ledgerText.decode(text.decode(bytes))).ledger
+
+const handledOf = ({ value }: KafkaRecord) => Result.getOrThrow(handledText.decode(text.decode(value!)))
 
 /** The order that a record is about, whatever its form; -1: none. */
 const idOf = ({ value }: KafkaRecord): number => {

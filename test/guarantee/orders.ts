@@ -12,7 +12,9 @@ export const kinds = [
   "stuck",
   "refused",
   "garbage",
-  "timer"
+  "timer",
+  "nap",
+  "rise"
 ] as const
 export const Order = Schema.Struct({ id: Schema.Int, kind: Schema.Literals(kinds), n: Schema.Int })
 export type Order = typeof Order.Type
@@ -27,16 +29,17 @@ export class Outside extends Context.Service<Outside, { call(order: number, idem
 ) {}
 
 export const partitions = 3
-export const timers = ["red", "green"] as const
-export const timerOf = ({ n }: Pick<Order, "n">): (typeof timers)[number] => timers[n % timers.length]!
+const colours = ["red", "green"] as const
+export const timerOf = ({ n }: Pick<Order, "n">): (typeof colours)[number] => colours[n % colours.length]!
+
+/** What a sleeper puts into `handled`, in order: its state stays the initial one, and its timer is all it has. */
+export const naps = { set: "nap", cancelled: "rise", over: "woke" } as const
 
 /** The broker takes no larger record of `handled`; the declaration does not say so. */
 export const handledLimit = 600
 export const orders = Topic.make("orders", { value: Order, partitions })
-export const handled = Topic.make("handled", {
-  value: Schema.Struct({ id: Schema.Int, pad: Schema.String }),
-  partitions
-})
+export const Handled = Schema.Struct({ id: Schema.Int, pad: Schema.String })
+export const handled = Topic.make("handled", { value: Handled, partitions })
 
 /** Everything that took effect for a key, in order: ids, `timer:id`, `dead:` and the position in the inbox. */
 export const Ledger = Schema.Struct({
@@ -44,7 +47,7 @@ export const Ledger = Schema.Struct({
   pending: Schema.Record(Schema.String, Schema.Int)
 })
 
-const ring = (name: (typeof timers)[number]) =>
+const ring = (name: (typeof colours)[number]) =>
   Effect.fnUntraced(function* (state: typeof Ledger.Type, turn: { readonly attempt: number }) {
     const id = state.pending[name]!
     if (turn.attempt === 1 && id % 3 === 0) return yield* new Unavailable()
@@ -56,7 +59,7 @@ export const worker = Actor.make("worker", {
   emits: [handled],
   state: Ledger,
   initial: { ledger: [], pending: {} },
-  timers,
+  timers: [...colours, "nap"],
   timeout: "20 seconds"
 })
   .handle({
@@ -71,11 +74,20 @@ export const worker = Actor.make("worker", {
       if (kind === "stuck") return yield* Effect.never
       if (kind === "slow") yield* Effect.sleep(n * 700)
       if (kind === "timer") yield* turn.set(timerOf(order), { after: n * 3_000 })
+      if (kind === "nap" || kind === "rise") {
+        yield* kind === "nap" ? turn.set("nap", { after: n * 3_000 }) : turn.cancel("nap")
+        yield* turn.emit(handled, turn.key, { id, pad: kind === "nap" ? naps.set : naps.cancelled })
+        return state
+      }
       yield* turn.emit(handled, turn.key, { id, pad: kind === "refused" ? "x".repeat(handledLimit) : "" })
       const pending = kind === "timer" ? { ...state.pending, [timerOf(order)]: id } : state.pending
       return { ledger: [...state.ledger, String(id)], pending }
     }),
-    timer: { red: ring("red"), green: ring("green") },
+    timer: {
+      red: ring("red"),
+      green: ring("green"),
+      nap: (state, turn) => Effect.as(turn.emit(handled, turn.key, { id: -1, pad: naps.over }), state)
+    },
     deadLetter: (state, { id }) => Effect.succeed({ ...state, ledger: [...state.ledger, `dead:${id}`] })
   })
   .errors({

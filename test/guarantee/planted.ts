@@ -88,6 +88,17 @@ export const planted: ReadonlyArray<Planted> = [
     }))
   },
   {
+    name: "a transactional id of its own for every incarnation",
+    wrap: (kafka) => {
+      let incarnations = 0
+      return {
+        ...kafka,
+        transactor: (options) =>
+          kafka.transactor({ ...options, transactionalId: `${options.transactionalId}.${++incarnations}` })
+      }
+    }
+  },
+  {
     name: "skip the drain before a join",
     wrap: (kafka) => ({
       ...kafka,
@@ -149,6 +160,14 @@ export const planted: ReadonlyArray<Planted> = [
         const rest = this.finished.filter(({ offset }) => offset >= next)
         const position = { ...this.position, next, settle: this.position.settle + 1 }
         return included.length === 0 ? undefined : { partition: this, included, rest, position }
+      }
+    })
+  },
+  {
+    name: "passivate a key that has timers",
+    patch: replacing(Cell.prototype, "empty", {
+      get(this: Cell) {
+        return this.idle && this.free && this.bytes === undefined
       }
     })
   },

@@ -9,11 +9,13 @@ import { collector, handled, handledLimit, orders, Outside, partitions, worker }
 import type { Order, Sent } from "./orders.ts"
 
 const keys = Array.from({ length: 7 }, (_, n) => `key-${n}`)
+/** Keys that only set and cancel a timer: their state is the initial one, always. */
+const sleepers = ["sleeper-0", "sleeper-1"]
 const utf8 = new TextEncoder()
 
 /** Of a hundred inputs. */
 const mix: ReadonlyArray<readonly [Order["kind"] | "command", number]> = [
-  ["plain", 40],
+  ["plain", 30],
   ["timer", 13],
   ["flaky", 11],
   ["slow", 9],
@@ -23,6 +25,8 @@ const mix: ReadonlyArray<readonly [Order["kind"] | "command", number]> = [
   ["defect", 3],
   ["refused", 3],
   ["garbage", 3],
+  ["nap", 8],
+  ["rise", 2],
   ["stuck", 1]
 ]
 const tickets = mix.flatMap(([kind, weight]) => Array.from({ length: weight }, () => kind))
@@ -30,7 +34,9 @@ const commands = ["pause", "resume", "resume", "skip"] as const
 
 /** A fresh run: what is sent is remembered for the check. */
 export const scenario = (): Scenario => {
-  const sent = new Map<string, Sent>(keys.map((key) => [key, { orders: new Map(), calls: new Map(), skipped: false }]))
+  const sent = new Map<string, Sent>(
+    [...keys, ...sleepers].map((key) => [key, { orders: new Map(), calls: new Map(), skipped: false }])
+  )
   const owner = new Map<number, Sent>()
   let ids = 0
   const outside = Layer.succeed(
@@ -68,7 +74,9 @@ export const scenario = (): Scenario => {
     topology: Topology.provide(outside)(Topology.make("guarantee", worker, collector)),
     prepare: ({ kafka }) => kafka.topics.ensure([orders.spec, { ...handled.spec, maxMessageBytes: handledLimit }]),
     send: (world, draw) => {
-      const [key, kind, op] = [draw.pick(keys), draw.pick(tickets), draw.pick(commands)]
+      const [awake, sleeper, kind] = [draw.pick(keys), draw.pick(sleepers), draw.pick(tickets)]
+      const op = draw.pick(commands)
+      const key = kind === "nap" || kind === "rise" ? sleeper : awake
       if (kind !== "command") return order(world, key, kind, draw)
       if (op === "skip") sent.get(key)!.skipped = true
       return world.command(worker, key, op)

@@ -3,6 +3,7 @@ import { TestClock } from "effect/testing"
 import type { EmbeddedBroker } from "../../kafka/embedded/embedded.ts"
 import type { Kafka } from "../../kafka/kafka.ts"
 import type { Weather } from "./faults.ts"
+import type { Names } from "./names.ts"
 import type { Process } from "./process.ts"
 import type { Story } from "./story.ts"
 
@@ -13,6 +14,7 @@ export interface Stage {
   /** Names of the keyed actors. */
   readonly actors: ReadonlyArray<string>
   readonly weather: Weather
+  readonly names: Names
   readonly story: Story
   /** A client without faults. */
   readonly kafka: Kafka["Service"]
@@ -81,8 +83,8 @@ const setClock =
     })
 
 /** Somebody else runs under the same instance name, for a moment. */
-const impersonate: Act = ({ kafka }, { actor, process }) =>
-  Effect.ignore(Effect.scoped(kafka.transactor({ transactionalId: `sixfold.${actor}.${process.name}.0` })))
+const impersonate: Act = ({ kafka, names }, { actor, process }) =>
+  names.take(kafka, `sixfold.${actor}.${process.name}.0`, process.name)
 
 /** Everything that a step may do besides sending something, and how often. */
 export const actions: ReadonlyArray<Action> = [

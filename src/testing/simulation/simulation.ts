@@ -9,6 +9,7 @@ import { actions, wrongBy } from "./actions.ts"
 import type { Action, Stage } from "./actions.ts"
 import * as Draw from "./draw.ts"
 import * as Faults from "./faults.ts"
+import { Names } from "./names.ts"
 import * as Process from "./process.ts"
 import * as Recovery from "./recovery.ts"
 import { Story } from "./story.ts"
@@ -88,10 +89,15 @@ const simulated = Effect.fnUntraced(function* (
     Process.make(broker, scenario.topology, `process-${n}`, wrap)
   )
   const actors = scenario.topology.nodes.flatMap((node) => (actorOf(node) === undefined ? [] : (nodeName(node) ?? [])))
-  const stage: Stage = { broker, processes, actors, weather, story, kafka }
+  const names = new Names()
+  const stage: Stage = { broker, processes, actors, weather, names, story, kafka }
+  const faults = Faults.make(Draw.make(seed ^ 0xfa17), story, observer, weather)
 
   if (scenario.prepare !== undefined) yield* scenario.prepare(world)
-  yield* broker.control.intercept(Faults.make(Draw.make(seed ^ 0xfa17), story, observer, weather))
+  yield* broker.control.intercept((request) => {
+    names.see(request)
+    return faults(request)
+  })
   for (const { start } of processes) yield* start
   yield* misadventures(stage, steps, seed, (inputs) => scenario.send(world, inputs))
 
@@ -103,9 +109,14 @@ const simulated = Effect.fnUntraced(function* (
   yield* TestClock.adjust(timersWithin)
   if (recovery !== undefined) yield* Recovery.settle(processes, tend)
   const late = recovery === undefined ? ["no end: something still moves or waits an hour after the last fault"] : []
-  const violations = [...late, ...(yield* scenario.check(world))]
-  const { faults, lines } = story
-  return { seed, violations, faults, recovery: recovery ?? Recovery.patience, story: lines, trace: story.digest() }
+  return {
+    seed,
+    violations: [...late, ...names.violations, ...(yield* scenario.check(world))],
+    faults: story.faults,
+    recovery: recovery ?? Recovery.patience,
+    story: story.lines,
+    trace: story.digest()
+  }
 })
 
 /** Sends and breaks things, as the seed says. */
