@@ -1,4 +1,4 @@
-import { Clock, Effect, Latch } from "effect"
+import { Effect, Latch } from "effect"
 import type { Partition } from "./partition.ts"
 
 /** Interrupts handlers that run for too long; what becomes of their message is the next task of their key. */
@@ -8,21 +8,29 @@ export interface Timeouts {
   readonly run: Effect.Effect<never>
 }
 
-/** Looks at what runs ten times within a time-out (milliseconds), and not at all while nothing runs. */
+/** Looks within one time-out. */
+const looks = 10
+
+/**
+ * Looks at what runs ten times within a time-out (milliseconds), and not at all while nothing runs. Counts looks instead of
+ * reading the clock, which may jump: a handler is interrupted between one time-out and a tenth more after it began.
+ */
 export const make = Effect.fnUntraced(function* (around: {
   readonly timeout: number
   readonly partitions: () => Iterable<Partition>
   readonly idle: () => boolean
 }) {
   const started = yield* Latch.make(false)
+  const seen = new WeakMap<object, number>()
   const watch = Effect.gen(function* () {
     yield* Effect.when(started.close, Effect.sync(around.idle))
     yield* started.await
-    yield* Effect.sleep(around.timeout / 10)
-    const now = yield* Clock.currentTimeMillis
+    yield* Effect.sleep(around.timeout / looks)
     for (const partition of around.partitions()) {
       for (const cell of partition.running) {
-        if (now - cell.running!.since < around.timeout) continue
+        const times = (seen.get(cell.running!) ?? 0) + 1
+        seen.set(cell.running!, times)
+        if (times <= looks) continue
         cell.timedOut = cell.running!.task
         cell.running!.fiber.interruptUnsafe()
       }
