@@ -57,7 +57,7 @@ const webOrigin = (value: string): string | undefined => {
     : undefined
 }
 
-const all = <A>(
+const each = <A>(
   values: ReadonlyArray<string>,
   parse: (value: string) => A | undefined
 ): ReadonlyArray<A> | undefined => {
@@ -66,7 +66,7 @@ const all = <A>(
 }
 
 const replicas = (values: ReadonlyArray<string>): Readonly<Record<string, number>> | undefined => {
-  const pairs = all(values, (value) => {
+  const pairs = each(values, (value) => {
     const [, node, count] = /^([^=]+)=(\d{1,4})$/.exec(value) ?? []
     return node === undefined ? undefined : ([node, Number(count)] as const)
   })
@@ -85,7 +85,7 @@ export const kafka = list("kafka", {
     "Brokers of Apache Kafka or Redpanda; TLS and SASL are set by SIXFOLD_KAFKA_TLS and SIXFOLD_KAFKA_SASL_MECHANISM, " +
     "…_USERNAME, …_PASSWORD. Default: the broker embedded in this process"
 }).pipe(
-  parsed((values: ReadonlyArray<string>) => all(values, broker), "HOST:PORT, with commas between"),
+  parsed((values: ReadonlyArray<string>) => each(values, broker), "HOST:PORT, with commas between"),
   Flag.optional
 )
 
@@ -146,7 +146,7 @@ export const allowOrigin = list("allow-origin", {
   metavar: "URL",
   description: "Web origin that may write and open sockets beside our own; may be repeated"
 }).pipe(
-  parsed((values: ReadonlyArray<string>) => all(values, webOrigin), "an origin, such as https://example.com"),
+  parsed((values: ReadonlyArray<string>) => each(values, webOrigin), "an origin, such as https://example.com"),
   Flag.optional
 )
 
@@ -162,10 +162,27 @@ export const drain = text("drain", {
   fallback: "10"
 }).pipe(parsed((value: string) => whole(value, 3_600), "seconds, 0 to 3600"))
 
-export const create = Flag.Boolean("create").pipe(
-  Flag.withDescription(`Create the topics that are missing (default: only look; ${variable("create")}=true)`),
-  Flag.withFallbackConfig(Config.Boolean(variable("create"))),
-  Flag.withDefault(false)
+const onOff = (name: string, description: string) =>
+  Flag.Boolean(name).pipe(
+    Flag.withDescription(`${description} (${variable(name)}=true)`),
+    Flag.withFallbackConfig(Config.Boolean(variable(name))),
+    Flag.withDefault(false)
+  )
+
+export const create = onOff("create", "Create the topics that are missing. Default: only look")
+
+export const watch = onOff("watch", "Show it anew every 2 seconds, until it is interrupted")
+
+export const all = onOff("all", "Discard all of them")
+
+export const key = given("key", { metavar: "KEY", description: "Only the letters of this key" }).pipe(Flag.optional)
+
+export const id = given("id", { metavar: "ID", description: "Only this letter" }).pipe(
+  parsed(
+    (value: string) => (/^\d{1,6}-\d{1,15}$/.test(value) ? value : undefined),
+    "an id as list shows it, such as 3-17"
+  ),
+  Flag.optional
 )
 
 export const format = text("format", {

@@ -39,11 +39,31 @@ const doing: Doing<NodeServices.NodeServices> = {
     Effect.flatMap(
       Effect.promise(() => import("./import.ts")),
       (it) => it.importFile(options)
+    ),
+  status: (options) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./status.ts")),
+      (it) => it.status(options)
+    ),
+  deadLetters: (options) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./deadLetters.ts")),
+      (it) => it.deadLetters(options)
+    ),
+  keys: (options) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./keys.ts")),
+      (it) => it.keys(options)
+    ),
+  bench: (options) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./bench.ts")),
+      (it) => it.bench(options)
     )
 }
 
 /**
- * The command line around a topology: `start`, `topology`, `topics`, `import`. Reads the process's arguments, and ends the process
+ * The command line around a topology: `start`, `topology`, `topics`, `import`, `status`, `dead-letters`, `keys`, `bench`. Reads the process's arguments, and ends the process
  * with 0 after a clean stop, 1 after a failure, 2 after a usage error.
  */
 export const main = (topology: Topology<Runnable>): void => {

@@ -1,11 +1,16 @@
 import { Effect, Layer, Option } from "effect"
 import { Argument, CliConfig, Command, GlobalFlag } from "effect/cli"
 import type { AnyTopology } from "../actor/topology.ts"
+import { keyActions, letterActions } from "./actions.ts"
+import type { BenchOptions } from "./bench.ts"
+import type { LettersOptions } from "./deadLetters.ts"
 import { exitCode } from "./exitCode.ts"
 import * as flags from "./flags.ts"
 import type { ImportOptions } from "./import.ts"
+import type { KeysOptions } from "./keys.ts"
 import { load } from "./module.ts"
 import type { StartOptions } from "./start.ts"
+import type { StatusOptions } from "./status.ts"
 import type { TopicsOptions } from "./topics.ts"
 import * as Topologies from "./topology.ts"
 import { presenter } from "./usage.ts"
@@ -17,6 +22,10 @@ export interface Doing<R> {
   start(topology: AnyTopology, options: StartOptions): Effect.Effect<void, unknown, R>
   topics(topology: AnyTopology, options: TopicsOptions): Effect.Effect<void, unknown, R>
   importFile(options: ImportOptions): Effect.Effect<void, unknown, R>
+  status(options: StatusOptions): Effect.Effect<void, unknown, R>
+  deadLetters(options: LettersOptions): Effect.Effect<void, unknown, R>
+  keys(options: KeysOptions): Effect.Effect<void, unknown, R>
+  bench(options: BenchOptions): Effect.Effect<void, unknown, R>
 }
 
 const module = Argument.String("module").pipe(
@@ -26,6 +35,10 @@ const module = Argument.String("module").pipe(
 
 const chosen = (own: AnyTopology, module: Option.Option<string>) =>
   Option.match(module, { onNone: () => Effect.succeed(own), onSome: load })
+
+const actor = Argument.String("actor").pipe(Argument.withDescription("Its name, as sixfold topology shows it"))
+
+const server = { url: flags.url, tokenFile: flags.tokenFile }
 
 const selection = { actors: flags.actors, scale: flags.scale }
 
@@ -69,11 +82,64 @@ export const sixfold = <R = never>(own: AnyTopology, doing: Doing<R>) =>
         "import",
         {
           file: Argument.String("file").pipe(Argument.withDescription("A CSV file with a header")),
-          url: flags.url,
-          tokenFile: flags.tokenFile
+          ...server
         },
         doing.importFile
-      ).pipe(Command.withDescription("Uploads a CSV file of contacts and follows the import to its end."))
+      ).pipe(Command.withDescription("Uploads a CSV file of contacts and follows the import to its end.")),
+      Command.make("status", { watch: flags.watch, ...server }, doing.status).pipe(
+        Command.withDescription(
+          "Shows every actor, and whatever is failed, stuck or in the dead letters with the command that cures it; fails where there is any."
+        )
+      ),
+      Command.make(
+        "dead-letters",
+        {
+          actor,
+          action: Argument.Literals("action", letterActions).pipe(
+            Argument.withDescription("What to do with them. Default: list"),
+            Argument.withDefault("list" as const)
+          ),
+          key: flags.key,
+          id: flags.id,
+          all: flags.all,
+          ...server
+        },
+        doing.deadLetters
+      ).pipe(
+        Command.withDescription(
+          "Lists, shows, replays or discards dead letters of an actor, all or those of a key or an id."
+        )
+      ),
+      Command.make(
+        "keys",
+        {
+          actor,
+          action: Argument.Literals("action", keyActions).pipe(
+            Argument.withDescription("What to do with the key. Default: show the keys that are held or paused"),
+            Argument.optional
+          ),
+          key: Argument.String("key").pipe(
+            Argument.withDescription("As it is in the topic; behind -- where it begins with -"),
+            Argument.optional
+          ),
+          ...server
+        },
+        doing.keys
+      ).pipe(
+        Command.withDescription(
+          "Pauses a key of an actor, resumes it (which also tries a held message again), or skips what it is held by."
+        )
+      ),
+      Command.make(
+        "bench",
+        {
+          names: Argument.String("name").pipe(
+            Argument.withDescription("Folders of bench/. Default: all that need no broker"),
+            Argument.variadic()
+          )
+        },
+        doing.bench
+      ).pipe(Command.withDescription("Runs benchmarks."))
     ])
   )
 

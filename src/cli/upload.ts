@@ -16,10 +16,10 @@ export interface Destination {
 const Problem = Schema.Struct({ error: Schema.String, message: Schema.String })
 const Accepted = Schema.Struct({ importId: Schema.String, channel: Schema.String })
 
-const problemOf = HttpClientResponse.schemaBodyJson(Problem)
-const notOurs = ({ url }: Destination) => new RequestFailed({ message: `${url.origin} is not a Sixfold server` })
+export const problemOf = HttpClientResponse.schemaBodyJson(Problem)
+export const notOurs = ({ url }: Destination) => new RequestFailed({ message: `${url.origin} is not a Sixfold server` })
 
-const authorized = ({ token }: Destination) =>
+export const authorized = ({ token }: Destination) =>
   Option.match(token, {
     onNone: () => (request: HttpClientRequest.HttpClientRequest) => request,
     onSome: (token) => HttpClientRequest.bearerToken(token)

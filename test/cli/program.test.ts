@@ -7,8 +7,12 @@ import { Actor } from "../../src/actor/actor.ts"
 import { Topic } from "../../src/actor/topic.ts"
 import * as Topology from "../../src/actor/topology.ts"
 import type { ImportOptions } from "../../src/cli/import.ts"
+import type { BenchOptions } from "../../src/cli/bench.ts"
+import type { LettersOptions } from "../../src/cli/deadLetters.ts"
+import type { KeysOptions } from "../../src/cli/keys.ts"
 import { run } from "../../src/cli/program.ts"
 import type { StartOptions } from "../../src/cli/start.ts"
+import type { StatusOptions } from "../../src/cli/status.ts"
 import type { TopicsOptions } from "../../src/cli/topics.ts"
 
 const [first, second] = ["first", "second"].map((name) => Topic.make(name, { value: Schema.String }))
@@ -22,6 +26,10 @@ interface Seen {
   start?: StartOptions
   topics?: TopicsOptions
   importFile?: ImportOptions
+  status?: StatusOptions
+  deadLetters?: LettersOptions
+  keys?: KeysOptions
+  bench?: BenchOptions
   ran?: string
 }
 
@@ -34,7 +42,11 @@ const sixfold = (args: string, environment: Record<string, string> = {}) =>
       {
         start: ({ name }, start) => Effect.sync(() => void Object.assign(seen, { start, ran: name })),
         topics: ({ name }, topics) => Effect.sync(() => void Object.assign(seen, { topics, ran: name })),
-        importFile: (importFile) => Effect.sync(() => void Object.assign(seen, { importFile }))
+        importFile: (importFile) => Effect.sync(() => void Object.assign(seen, { importFile })),
+        status: (status) => Effect.sync(() => void Object.assign(seen, { status })),
+        deadLetters: (deadLetters) => Effect.sync(() => void Object.assign(seen, { deadLetters })),
+        keys: (keys) => Effect.sync(() => void Object.assign(seen, { keys })),
+        bench: (bench) => Effect.sync(() => void Object.assign(seen, { bench }))
       },
       args.split(" ").filter((arg) => arg !== "")
     ).pipe(Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env: environment }))))
@@ -76,7 +88,15 @@ const refused: ReadonlyArray<readonly [args: string, line: string]> = [
   ["topology ./absent.ts", "cannot load ./absent.ts: "],
   ["topology ./vitest.config.ts", "./vitest.config.ts has no topology as its default export"],
   ["import", "file is missing"],
-  ["import x.csv --url ftp://127.0.0.1", "expected an address"]
+  ["import x.csv --url ftp://127.0.0.1", "expected an address"],
+  ["status now", 'Unexpected positional argument: "now"'],
+  ["status --url nowhere", "expected an address"],
+  ["keys", "actor is missing"],
+  ["keys renewals stop ada", "stop"],
+  ["dead-letters", "actor is missing"],
+  ["dead-letters renewals burn", "burn"],
+  ["dead-letters renewals show --id 3", '--id "3": expected an id as list shows it, such as 3-17'],
+  ["dead-letters renewals show --id ../1-1", "expected an id as list shows it"]
 ]
 
 describe("bad input", () => {
@@ -183,6 +203,42 @@ describe("start", () => {
       yield* fs.writeFileString(file, 'export default { name: "own", nodes: [], resources: [] }\n')
       expect((yield* sixfold(`start ${file}`)).seen.ran).toBe("own")
     }).pipe(Effect.provide(NodeServices.layer))
+  )
+})
+
+describe("operators' commands", () => {
+  const server = { url: new URL("http://127.0.0.1:8080"), tokenFile: Option.none() }
+
+  it.effect("need no flag", () =>
+    Effect.gen(function* () {
+      expect((yield* sixfold("status")).seen.status).toEqual({ ...server, watch: false })
+      expect((yield* sixfold("keys renewals")).seen.keys).toEqual({
+        ...server,
+        actor: "renewals",
+        action: Option.none(),
+        key: Option.none()
+      })
+      expect((yield* sixfold("dead-letters renewals")).seen.deadLetters).toEqual({
+        ...server,
+        actor: "renewals",
+        action: "list",
+        key: Option.none(),
+        id: Option.none(),
+        all: false
+      })
+      expect((yield* sixfold("bench")).seen.bench).toEqual({ names: [] })
+    })
+  )
+
+  it.effect("take a key that begins with a dash, and a server that is elsewhere", () =>
+    Effect.gen(function* () {
+      const there = { url: new URL("http://[::1]:1/"), tokenFile: Option.some("t") }
+      const { seen } = yield* sixfold("keys renewals skip --url http://[::1]:1 --token-file t -- --all")
+      expect(seen.keys).toMatchObject({ ...there, action: Option.some("skip"), key: Option.some("--all") })
+      const letters = yield* sixfold("dead-letters renewals replay --key=-1 --url http://[::1]:1 --token-file t")
+      expect(letters.seen.deadLetters).toMatchObject({ ...there, action: "replay", key: Option.some("-1") })
+      expect((yield* sixfold("bench runtime kv")).seen.bench).toEqual({ names: ["runtime", "kv"] })
+    })
   )
 })
 

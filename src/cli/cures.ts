@@ -1,0 +1,152 @@
+import type { ActorStatus, ReplicaStatus } from "../supervision/actors.ts"
+import type { PartitionStatus } from "../supervision/child.ts"
+import { printable, quoted } from "./printable.ts"
+
+/** A command, and what it does. */
+export interface Cure {
+  readonly command: string
+  readonly does: string
+}
+
+/** Something that does not go on by itself. */
+export interface Trouble {
+  /** The actor, and what of it. */
+  readonly what: string
+  readonly cause: string
+  /** ISO 8601; absent where nobody knows. */
+  readonly since?: string
+  readonly cures: ReadonlyArray<Cure>
+}
+
+/** Where the commands go: flags of `sixfold`, and how `curl` asks the same server. */
+export interface Way {
+  readonly url: URL
+  /** Where it is not the default. */
+  readonly isOther: boolean
+  readonly tokenFile: string | undefined
+  /** The processes whose replicas this server restarts. */
+  readonly here: ReadonlySet<string>
+}
+
+const flagsOf = ({ isOther, tokenFile, url }: Way): string =>
+  `${isOther ? ` --url ${quoted(url.origin)}` : ""}${tokenFile === undefined ? "" : ` --token-file ${quoted(tokenFile)}`}`
+
+const keyCommand = (way: Way, actor: string, op: string, key: string): string =>
+  `sixfold keys ${quoted(actor)} ${op}${flagsOf(way)} ${key.startsWith("-") ? "-- " : ""}${quoted(key)}`
+
+const restart = ({ here, tokenFile, url }: Way, actor: string, { instance }: ReplicaStatus): Cure => {
+  const isHere = here.has(instance)
+  const token = tokenFile === undefined ? "" : ` -H "Authorization: Bearer $(cat ${quoted(tokenFile)})"`
+  const where = isHere ? url.origin : `http://ADDRESS-OF-${instance}`
+  return {
+    command: `curl -X POST${token} ${quoted(`${where}/actors/${encodeURIComponent(actor)}/restart`)}`,
+    does: "start it anew at once"
+  }
+}
+
+const isPaused = (cause: string): boolean => cause === "paused by an operator"
+
+const keyTrouble = (way: Way, actor: string, { cause, key, since }: NonNullable<PartitionStatus["held"]>): Trouble => ({
+  what: `${actor}, key ${printable(JSON.stringify(key))}`,
+  cause,
+  since,
+  cures: isPaused(cause)
+    ? [{ command: keyCommand(way, actor, "resume", key), does: "let it go on" }]
+    : [
+        { command: keyCommand(way, actor, "resume", key), does: "try it again" },
+        { command: keyCommand(way, actor, "skip", key), does: "move it to the dead letters, and go on" }
+      ]
+})
+
+/** What holds a partition and is no key that waits for an operator. */
+const heldTrouble = (way: Way, actor: string, replica: ReplicaStatus, { held, partition, topic }: PartitionStatus) => {
+  if (held?.by === undefined) return []
+  const isKey = held.by === "handler" || held.by === "worker"
+  const what = isKey ? `key ${printable(JSON.stringify(held.key))}` : `${held.by} ${printable(held.key)}`
+  const place = `${topic === undefined ? "" : `${topic}/`}${partition}`
+  const { cause, since } = held
+  return [{ what: `${actor}, ${what} (partition ${place})`, cause, since, cures: [restart(way, actor, replica)] }]
+}
+
+const replicaTroubles = (way: Way, actor: string, replica: ReplicaStatus): ReadonlyArray<Trouble> => {
+  const { instance, partitions, silentSince, state, trouble } = replica
+  const what = `${actor}, replica ${replica.replica} of ${instance}`
+  if (silentSince !== undefined) {
+    const cause = "its process ended without a word, or is cut off"
+    const cures = [
+      { command: `sixfold start --instance ${quoted(instance)} …`, does: "start it again; forgotten after an hour" }
+    ]
+    return [{ what, cause, since: silentSince, cures }]
+  }
+  const down: ReadonlyArray<Trouble> =
+    state !== "failed" && state !== "waiting"
+      ? []
+      : [
+          {
+            what: `${what}: ${state}`,
+            cause: trouble?.cause ?? "see the log of its process",
+            ...(trouble === undefined ? {} : { since: trouble.since }),
+            cures: [restart(way, actor, replica)]
+          }
+        ]
+  return [
+    ...down,
+    ...partitions.flatMap((partition) => {
+      const { count, keys } = partition.stuck ?? { count: 0, keys: [] }
+      const told = keys.map((key) => keyTrouble(way, actor, key))
+      const more = count - keys.length
+      const rest: ReadonlyArray<Trouble> =
+        more === 0
+          ? []
+          : [
+              {
+                what: `${actor}, partition ${partition.partition}`,
+                cause: `${more} more keys are held or paused`,
+                cures: []
+              }
+            ]
+      return [...told, ...rest, ...heldTrouble(way, actor, replica, partition)]
+    })
+  ]
+}
+
+const letterTroubles = (way: Way, { deadLetters, kind, name }: ActorStatus): ReadonlyArray<Trouble> => {
+  if (deadLetters === 0) return []
+  const command = (action: string) => `sixfold dead-letters ${quoted(name)} ${action}${flagsOf(way)}`
+  const replay = kind === "projection" ? [] : [{ command: command("replay"), does: "handle them again" }]
+  return [
+    {
+      what: `${name}, ${deadLetters} dead letter${deadLetters === 1 ? "" : "s"}`,
+      cause: "given up; the letters say why",
+      cures: [
+        { command: command("list"), does: "show them" },
+        ...replay,
+        { command: command("discard --all"), does: "give them up for good" }
+      ]
+    }
+  ]
+}
+
+/** Whatever of these actors needs a hand, and the commands that give it; the longest first within an actor. */
+export const troublesOf = (way: Way, actors: ReadonlyArray<ActorStatus>): ReadonlyArray<Trouble> =>
+  actors.flatMap((actor) => {
+    const { kind, name, replicas } = actor
+    const heard = replicas.filter(({ silentSince }) => silentSince === undefined)
+    const nowhere: ReadonlyArray<Trouble> =
+      kind === "routes" || heard.length > 0
+        ? []
+        : [
+            {
+              what: name,
+              cause: "it runs in no process",
+              cures: [{ command: `sixfold start --actors ${quoted(name)} …`, does: "run it" }]
+            }
+          ]
+    return [
+      ...nowhere,
+      ...replicas
+        .flatMap((replica) => replicaTroubles(way, name, replica))
+        .toSorted((a, b) => (a.since ?? "~").localeCompare(b.since ?? "~")),
+      ...letterTroubles(way, actor)
+    ]
+  })
