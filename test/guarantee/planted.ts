@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import type { Kafka, Member, Reader, Transactor } from "../../src/kafka/kafka.ts"
+import type { Kafka, Reader, Transactor } from "../../src/kafka/kafka.ts"
 import { TransactionError } from "../../src/kafka/errors.ts"
 import { partitionId } from "../../src/kafka/records.ts"
 import type { KafkaRecord } from "../../src/kafka/records.ts"
@@ -7,12 +7,11 @@ import { Cell } from "../../src/runtime/cell.ts"
 import { Partition } from "../../src/runtime/partition.ts"
 import { Window } from "../../src/runtime/window.ts"
 import * as Entry from "../../src/store/entry.ts"
+import { partitions } from "./orders.ts"
 
 /** A bug that real systems have had. The simulation has to find each. */
 export interface Planted {
   readonly name: string
-  /** Where the search begins: a seed near one that finds it. Default 1. */
-  readonly first?: number
   /** Between every process and the broker. */
   readonly wrap?: (kafka: Kafka["Service"]) => Kafka["Service"]
   /** In the runtime itself; answers how to take it out again. */
@@ -26,12 +25,6 @@ const withTransactor =
   (kafka: Service): Service => ({
     ...kafka,
     transactor: (options) => Effect.map(kafka.transactor(options), change)
-  })
-const withMember =
-  (change: (member: Member, kafka: Service) => Member) =>
-  (kafka: Service): Service => ({
-    ...kafka,
-    member: (options) => Effect.map(kafka.member(options), (it) => change(it, kafka))
   })
 
 /** Hides changelog entries of one kind from whoever restores. */
@@ -108,21 +101,24 @@ export const planted: ReadonlyArray<Planted> = [
   },
   {
     name: "take the changelog's end before the stable offset",
-    first: 61,
     wrap: (kafka) => {
       const early = new Map<string, number>()
+      const changelogs = ["worker.state", "collector.state"].flatMap((topic) =>
+        Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
+      )
+      const look = Effect.forEach(changelogs, (at) =>
+        Effect.map(kafka.topics.endOffset(at), (end) => early.set(partitionId(at.topic, at.partition), end))
+      )
       return {
-        ...withMember((member) => ({
-          ...member,
-          committed: (partitions) =>
-            Effect.gen(function* () {
-              for (const { partition, topic } of partitions) {
-                const changelog = { topic: topic === "orders" ? "worker.state" : "collector.state", partition }
-                early.set(partitionId(changelog.topic, partition), yield* kafka.topics.endOffset(changelog))
-              }
-              return yield* member.committed(partitions)
-            })
-        }))(kafka),
+        ...kafka,
+        member: ({ listener, ...options }) =>
+          kafka.member({
+            ...options,
+            listener: {
+              ...listener,
+              beforeJoin: (revoked) => Effect.andThen(Effect.ignore(look), listener.beforeJoin(revoked))
+            }
+          }),
         topics: {
           ...kafka.topics,
           endOffset: (at) =>
