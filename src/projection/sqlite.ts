@@ -20,14 +20,37 @@ const toSqlite = (value: unknown): SQLInputValue => {
   return (value ?? null) as SQLInputValue
 }
 
+/** SQLITE_NOMEM, READONLY, IOERR, CORRUPT, FULL: the database is in trouble, whatever the statement says. */
+const troubles = new Set([7, 8, 10, 11, 13])
+/** SQLITE_ERROR: the statement, or the tables it names. */
+const genericError = 1
+
+/** The database cannot be used at present: no memory, read-only, I/O, damaged, full, cannot be opened, lock protocol, no database. */
+const unusable = new Set([7, 8, 10, 11, 13, 14, 15, 26])
+
+/** node:sqlite has SQLite's result code as `errcode`, where the classification looks for `errno`. */
+const codeOf = (cause: unknown) => (cause as { readonly errcode?: number }).errcode
+const isGeneric = (cause: unknown): boolean => codeOf(cause) === 1
+
 const sqlError = (cause: unknown): SqlError.SqlError => {
-  // node:sqlite has SQLite's result code as `errcode`, where the classification looks for `errno`.
-  const error = cause as { readonly errcode?: number; readonly message?: string }
-  const coded = Object.assign(new Error(error.message ?? String(cause), { cause }), { errno: error.errcode })
+  const [code, message] = [codeOf(cause), (cause as { readonly message?: string }).message ?? String(cause)]
+  const coded = Object.assign(new Error(message, { cause }), { errno: code })
+  const props = { message, operation: "execute" }
   return new SqlError.SqlError({
-    reason: SqlError.classifySqliteError(coded, { message: coded.message, operation: "execute" })
+    reason:
+      code !== undefined && unusable.has(code & 0xff)
+        ? new SqlError.ConnectionError({ ...props, cause: coded })
+        : SqlError.classifySqliteError(coded, props)
   })
 }
+
+/** What SQLite cannot even prepare is the statement's fault, never its parameters'. */
+const notPrepared = (cause: unknown): SqlError.SqlError =>
+  isGeneric(cause)
+    ? new SqlError.SqlError({
+        reason: new SqlError.SqlSyntaxError({ cause, message: (cause as Error).message, operation: "prepare" })
+      })
+    : sqlError(cause)
 
 const attempt = <A>(work: () => A): Effect.Effect<A, SqlError.SqlError> => Effect.try({ try: work, catch: sqlError })
 

@@ -34,9 +34,9 @@ export class TestKit extends Context.Service<
   }
 >()("sixfold/TestKit") {
   /** Runs the topology on a broker and a database in memory. */
-  static layer<R>(topology: Topology<R>) {
+  static layer<R>(topology: Topology<R>, options: Pick<Supervision.LayerOptions, "actors" | "scale"> = {}) {
     return layerKit.pipe(
-      Layer.provideMerge(Supervision.layer(topology)),
+      Layer.provideMerge(Supervision.layer(topology, options)),
       Layer.provideMerge(Log.layer),
       Layer.provideMerge(Sqlite.layer(":memory:")),
       Layer.provideMerge(Embedded.layerMemory),
