@@ -42,13 +42,19 @@ interface Consumer {
 const committedUpTo = (batches: ReadonlyArray<Batch>): ReadonlyArray<CommittedOffset> =>
   batches.map(({ nextOffset, partition, topic }) => ({ topic, partition, offset: nextOffset }))
 
-/** Goes on from the committed offsets of what it owns. */
+/**
+ * Goes on from the committed offsets of what it owns. What has been given up since, even if it came back, was not meant: its
+ * offset may be another's by now.
+ */
 const resume = Effect.fnUntraced(function* ({ member, owned, reader }: Consumer) {
   const partitions = [...owned.values()]
   const committed = new Map(
     (yield* member.committed(partitions)).map((at) => [partitionId(at.topic, at.partition), at.offset])
   )
-  for (const at of partitions) yield* reader.seek(at, committed.get(partitionId(at.topic, at.partition)) ?? 0)
+  for (const at of partitions) {
+    const id = partitionId(at.topic, at.partition)
+    if (owned.get(id) === at) yield* reader.seek(at, committed.get(id) ?? 0)
+  }
 })
 
 export interface Outcomes {
@@ -86,16 +92,10 @@ export const transforming = (options: {
         lost: drop,
         assigned: ({ added }) =>
           Effect.gen(function* () {
-            for (const at of added) owned.set(partitionId(at.topic, at.partition), at)
+            // An object of its own for every ownership: it tells one from the next.
+            for (const at of added) owned.set(partitionId(at.topic, at.partition), { ...at })
             if (added.length === 0) return
-            const here = yield* Deferred.await(ready)
-            yield* Effect.orDie(
-              resume({
-                owned: new Map(added.map((at) => [partitionId(at.topic, at.partition), at])),
-                reader,
-                member: here
-              })
-            )
+            yield* Effect.orDie(resume({ owned, reader, member: yield* Deferred.await(ready) }))
           })
       }
     })
