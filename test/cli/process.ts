@@ -1,4 +1,4 @@
-import { Deferred, Effect, Queue, Stream } from "effect"
+import { Deferred, Effect, Queue } from "effect"
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
@@ -47,17 +47,16 @@ export const run = Effect.fnUntraced(function* (binary: string, ...args: Readonl
   })
   child.on("close", (code, signal) => Deferred.doneUnsafe(ended, Effect.succeed({ code, signal })))
 
+  // One at a time: what is taken and not looked at would be lost to the next who waits.
   const line = (pattern: RegExp) =>
-    Effect.suspend(() => {
+    Effect.gen(function* () {
       const before = seen.find((text) => pattern.test(text))
-      if (before !== undefined) return Effect.succeed(before)
-      return Stream.fromQueue(lines).pipe(
-        Stream.tap((text) => Effect.sync(() => seen.push(text))),
-        Stream.filter((text) => pattern.test(text)),
-        Stream.runHead,
-        Effect.flatMap(Effect.fromOption),
-        Effect.orDie
-      )
+      if (before !== undefined) return before
+      while (true) {
+        const text = yield* Queue.take(lines)
+        seen.push(text)
+        if (pattern.test(text)) return text
+      }
     })
   const silent = Effect.flatMap(Deferred.await(ended), ({ code, signal }) =>
     Effect.die(new Error(`the process ended with ${code ?? signal} first: ${stderr}`))
