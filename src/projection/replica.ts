@@ -8,6 +8,7 @@ import type { Assignment, Member, Reader } from "../kafka/kafka.ts"
 import { partitionId } from "../kafka/records.ts"
 import type { Batch, TopicPartition } from "../kafka/records.ts"
 import { decodeBatch } from "./decode.ts"
+import type { Stretch } from "./decode.ts"
 import type { Fenced, ProjectionError } from "./errors.ts"
 import * as Positions from "./positions.ts"
 import { tell } from "./tell.ts"
@@ -15,7 +16,7 @@ import type { Told } from "./tell.ts"
 import { deadLetterTopic } from "./topics.ts"
 import { takeOver } from "./takeOver.ts"
 import { write } from "./write.ts"
-import type { Piece, Target } from "./write.ts"
+import type { Target } from "./write.ts"
 
 /** Where a replica runs. Its group is `{app}.{projection}`. */
 export interface ReplicaOptions {
@@ -50,6 +51,8 @@ export interface Replica {
 
 interface Owned extends Told {
   readonly topic: AnyTopic
+  /** Where this ownership began to read. */
+  readonly begin: number
   /** The end of the log as the last batch had it. */
   end: number
 }
@@ -76,15 +79,16 @@ export const make = Effect.fnUntraced(function* (
   let [assigned, writing, progress, crashed] = [false, false, 0, false]
 
   const take = Effect.fnUntraced(function* (reader: Reader, at: TopicPartition) {
-    const position = yield* takeOver(kafka, projection, at)
+    const { end, position, read } = yield* takeOver(kafka, projection, name, at)
     owned.set(partitionId(at.topic, at.partition), {
       topic: inboxes.find((topic) => topic.name === at.topic)!,
       position,
-      read: position.stored,
-      end: position.stored,
+      begin: read,
+      read,
+      end,
       told: -1
     })
-    yield* reader.seek(at, position.stored)
+    yield* reader.seek(at, read)
     progress++
   })
 
@@ -93,6 +97,21 @@ export const make = Effect.fnUntraced(function* (
       reader.stop(at),
       Effect.sync(() => owned.delete(partitionId(at.topic, at.partition)))
     )
+
+  /**
+   * Markers and control records change no row, so their offsets are stored only here, sparingly: left behind for long, they would
+   * look like records that retention has deleted before they were applied.
+   */
+  const storeGaps = (target: Target, reader: Reader, member: Member) =>
+    Effect.suspend(() => {
+      const behind = [...owned.values()].filter(({ position, read }) => read > position.stored)
+      return writePieces(
+        target,
+        reader,
+        member,
+        behind.map((mine) => ({ mine, stretch: { ...nothing, next: mine.read } }))
+      )
+    })
 
   const tellNews = (member: Member) =>
     Effect.suspend(() => {
@@ -112,37 +131,48 @@ export const make = Effect.fnUntraced(function* (
     else yield* drop(reader, { topic, partition })
   })
 
+  const writePieces = Effect.fnUntraced(function* (
+    target: Target,
+    reader: Reader,
+    member: Member,
+    pieces: ReadonlyArray<{ readonly mine: Owned; readonly stretch: Stretch }>
+  ) {
+    if (pieces.length === 0) return
+    const all = pieces.map(({ mine: { position }, stretch }) => ({ position, stretch }))
+    yield* Effect.matchEffect(write(target, all), {
+      onSuccess: () => Effect.sync(() => pieces.forEach(({ mine, stretch }) => (mine.read = stretch.next))),
+      onFailure: (error) =>
+        error._tag !== "ProjectionFenced"
+          ? Effect.fail(error)
+          : Effect.gen(function* () {
+              for (const { mine } of pieces) {
+                mine.read = Math.max(mine.begin, mine.position.stored)
+                yield* reader.seek(at(mine.position), mine.read)
+              }
+              yield* overtaken(reader, member, error)
+            })
+    })
+    progress++
+  })
+
   const writeAll = Effect.fnUntraced(function* (
     target: Target,
     reader: Reader,
     member: Member,
     batches: ReadonlyArray<Batch>
   ) {
-    const pieces: Array<Piece> = []
-    const read: Array<Owned> = []
+    const pieces: Array<{ readonly mine: Owned; readonly stretch: Stretch }> = []
     for (const batch of batches) {
       const mine = owned.get(partitionId(batch.topic, batch.partition))
       // Polled for an ownership that is over: the present one reads from its own offset.
       if (mine === undefined || batch.fromOffset !== mine.read) continue
       mine.end = batch.endOffset
-      mine.read = batch.nextOffset
       const stretch = decodeBatch(mine.topic, batch)
-      if (stretch.changes.length + stretch.refusals.length === 0) continue
-      pieces.push({ position: mine.position, stretch })
-      read.push(mine)
+      if (stretch.changes.length + stretch.refusals.length > 0) pieces.push({ mine, stretch })
+      else mine.read = stretch.next
     }
     progress++
-    if (pieces.length === 0) return
-    yield* Effect.catchTag(write(target, pieces), "ProjectionFenced", (fenced) =>
-      Effect.gen(function* () {
-        for (const mine of read) {
-          mine.read = mine.position.stored
-          yield* reader.seek(at(mine.position), mine.read)
-        }
-        yield* overtaken(reader, member, fenced)
-      })
-    )
-    progress++
+    yield* writePieces(target, reader, member, pieces)
   })
 
   const run: Replica["run"] = Effect.scoped(
@@ -187,11 +217,15 @@ export const make = Effect.fnUntraced(function* (
           lost: (partitions) => Effect.forEach(partitions, (each) => drop(reader, each), { discard: true })
         }
       })
+      const news = Effect.andThen(storeGaps(target, reader, member), tellNews(member)).pipe(
+        Effect.provideContext(services),
+        Effect.uninterruptible
+      )
       // Before the member leaves: the transaction under way ends, and the group hears where we are.
       yield* Effect.addFinalizer(() => {
         if (crashed) return Effect.void
         state = "draining"
-        return Effect.ignore(gate.withPermit(tellNews(member)))
+        return Effect.ignore(gate.withPermit(news))
       })
       state = "running"
 
@@ -207,7 +241,7 @@ export const make = Effect.fnUntraced(function* (
       })
       return yield* Effect.raceAllFirst([
         Effect.forever(poll),
-        Effect.forever(Effect.andThen(Effect.sleep(tellEvery), gate.withPermit(tellNews(member)))),
+        Effect.forever(Effect.andThen(Effect.sleep(tellEvery), gate.withPermit(news))),
         member.failed,
         Deferred.await(died)
       ])
@@ -243,5 +277,7 @@ export const make = Effect.fnUntraced(function* (
     })
   }
 })
+
+const nothing = { changes: [], records: [], refusals: [] }
 
 const at = ({ partition, topic }: TopicPartition): TopicPartition => ({ topic, partition })

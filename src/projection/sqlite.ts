@@ -1,4 +1,4 @@
-import { Effect, Layer, Semaphore, Stream } from "effect"
+import { Effect, Layer, Result, Semaphore, Stream } from "effect"
 import type { Scope } from "effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import { SqlClient, SqlError, Statement } from "effect/sql"
@@ -20,17 +20,13 @@ const toSqlite = (value: unknown): SQLInputValue => {
   return (value ?? null) as SQLInputValue
 }
 
-/** SQLITE_NOMEM, READONLY, IOERR, CORRUPT, FULL: the database is in trouble, whatever the statement says. */
-const troubles = new Set([7, 8, 10, 11, 13])
-/** SQLITE_ERROR: the statement, or the tables it names. */
-const genericError = 1
-
 /** The database cannot be used at present: no memory, read-only, I/O, damaged, full, cannot be opened, lock protocol, no database. */
 const unusable = new Set([7, 8, 10, 11, 13, 14, 15, 26])
 
 /** node:sqlite has SQLite's result code as `errcode`, where the classification looks for `errno`. */
 const codeOf = (cause: unknown) => (cause as { readonly errcode?: number }).errcode
-const isGeneric = (cause: unknown): boolean => codeOf(cause) === 1
+/** SQLite's code for a statement that is wrong, and for a value that a function of it refuses. */
+const generic = 1
 
 const sqlError = (cause: unknown): SqlError.SqlError => {
   const [code, message] = [codeOf(cause), (cause as { readonly message?: string }).message ?? String(cause)]
@@ -44,13 +40,13 @@ const sqlError = (cause: unknown): SqlError.SqlError => {
   })
 }
 
-/** What SQLite cannot even prepare is the statement's fault, never its parameters'. */
-const notPrepared = (cause: unknown): SqlError.SqlError =>
-  isGeneric(cause)
-    ? new SqlError.SqlError({
-        reason: new SqlError.SqlSyntaxError({ cause, message: (cause as Error).message, operation: "prepare" })
-      })
-    : sqlError(cause)
+/** What cannot even be prepared is the statement's fault, never its parameters'. */
+const notPrepared = (cause: unknown): SqlError.SqlError => {
+  const error = sqlError(cause)
+  if (codeOf(cause) !== generic) return error
+  const props = { cause, message: error.message, operation: "prepare" }
+  return new SqlError.SqlError({ reason: new SqlError.SqlSyntaxError(props) })
+}
 
 const attempt = <A>(work: () => A): Effect.Effect<A, SqlError.SqlError> => Effect.try({ try: work, catch: sqlError })
 
@@ -69,6 +65,16 @@ const connection = (db: DatabaseSync): SqlConnection.Connection => {
     if (prepared.size > mostStatements) prepared.delete(prepared.keys().next().value!)
     return statement
   }
+  /** A prepared statement notices only when it runs that its table is gone: prepared anew, it says so again. */
+  const failed = (sql: string) => (cause: unknown) => {
+    if (codeOf(cause) !== generic) return sqlError(cause)
+    prepared.delete(sql)
+    return Result.match(Result.try({ try: () => db.prepare(sql), catch: notPrepared }), {
+      onFailure: (error) => error,
+      onSuccess: () => sqlError(cause)
+    })
+  }
+  const running = <A>(sql: string, work: () => A) => Effect.try({ try: work, catch: failed(sql) })
   const rows = (statement: StatementSync, params: ReadonlyArray<unknown>, transform: Transform): Rows => {
     const all = statement.all(...params.map(toSqlite))
     return transform === undefined ? all : transform(all)
@@ -79,11 +85,11 @@ const connection = (db: DatabaseSync): SqlConnection.Connection => {
     return statement.all(...params.map(toSqlite)) as unknown as ReadonlyArray<ReadonlyArray<unknown>>
   }
   return {
-    execute: (sql, params, transform) => attempt(() => rows(prepare(sql), params, transform)),
-    executeRaw: (sql, params) => attempt(() => prepare(sql).run(...params.map(toSqlite))),
-    executeUnprepared: (sql, params, transform) => attempt(() => rows(db.prepare(sql), params, transform)),
-    executeValues: (sql, params) => attempt(() => values(sql, params)),
-    executeValuesUnprepared: (sql, params) => attempt(() => values(sql, params)),
+    execute: (sql, params, transform) => running(sql, () => rows(prepare(sql), params, transform)),
+    executeRaw: (sql, params) => running(sql, () => prepare(sql).run(...params.map(toSqlite))),
+    executeUnprepared: (sql, params, transform) => running(sql, () => rows(db.prepare(sql), params, transform)),
+    executeValues: (sql, params) => running(sql, () => values(sql, params)),
+    executeValuesUnprepared: (sql, params) => running(sql, () => values(sql, params)),
     executeStream: (sql, params) =>
       Stream.unwrap(
         Effect.map(
@@ -108,14 +114,17 @@ const open = (path: string, readOnly: boolean): Effect.Effect<DatabaseSync, SqlE
 const isQuery = (sql: string): boolean => /^\s*select\b/i.test(sql)
 
 const make = Effect.fnUntraced(function* (path: string) {
-  const writer = connection(yield* open(path, false))
+  const db = yield* open(path, false)
+  const writer = connection(db)
   // Readers see the last commit while a transaction is open; a database in memory has but one connection.
   const reader = path === ":memory:" ? writer : connection(yield* open(path, true))
   const lock = yield* Semaphore.make(1)
-  const leased = Effect.as(
-    Effect.acquireRelease(lock.take(1), () => lock.release(1), { interruptible: true }),
-    writer
-  )
+  // SQLite ends a transaction itself where it must (a full disk), and keeps one open whose COMMIT failed.
+  const { isTransaction, onCommitFailure, transactionAcquirer } = SqlClient.makeSqliteAcquirers({
+    connection: Effect.succeed(writer),
+    semaphore: lock,
+    isTransaction: () => db.isTransaction
+  })
   const inTurn =
     <Arguments extends ReadonlyArray<unknown>, A>(
       pick: (from: SqlConnection.Connection) => (...args: Arguments) => Effect.Effect<A, SqlError.SqlError>
@@ -134,7 +143,9 @@ const make = Effect.fnUntraced(function* (path: string) {
   }
   return yield* SqlClient.make({
     acquirer: Effect.succeed(outside),
-    transactionAcquirer: leased,
+    transactionAcquirer,
+    onCommitFailure,
+    isTransaction,
     compiler: Statement.makeCompilerSqlite(),
     driver: "node:sqlite",
     spanAttributes: [["db.system.name", "sqlite"]],

@@ -8,11 +8,13 @@ import { claim } from "./positions.ts"
 
 /**
  * Takes a partition over, from the offset that the database has; from the beginning of the log where it has none. Fails where
- * the log is another one, ends before that offset, or has lost what comes next.
+ * the log is another one, ends before that offset, or has lost what comes next. `id`: whose position it is, the projection's or its
+ * rebuild's.
  */
 export const takeOver = Effect.fnUntraced(function* (
   kafka: Kafka["Service"],
-  { inboxes, name }: AnyProjection,
+  { inboxes }: AnyProjection,
+  id: string,
   at: TopicPartition
 ) {
   const [topic] = yield* kafka.topics.describe([at.topic])
@@ -20,10 +22,10 @@ export const takeOver = Effect.fnUntraced(function* (
     return yield* new KafkaError({ reason: "TopicMissing", message: `topic ${at.topic} is gone`, topic: at.topic })
   }
   const begin = yield* kafka.topics.beginOffset(at)
-  const position = yield* claim(name, { ...at, clusterId: kafka.clusterId, topicId: topic.id }, begin)
+  const position = yield* claim(id, { ...at, clusterId: kafka.clusterId, topicId: topic.id }, begin)
   const end = yield* kafka.topics.endOffset(at)
   const fail = (reason: ProjectionError["reason"], message: string) =>
-    new ProjectionError({ reason, projection: name, message: `${at.topic}/${at.partition}: ${message}` })
+    new ProjectionError({ reason, projection: id, message: `${at.topic}/${at.partition}: ${message}` })
   if (position.stored > end) {
     return yield* fail("BeyondEnd", `the next offset is ${position.stored}, but the log ends at ${end}`)
   }
@@ -35,5 +37,5 @@ export const takeOver = Effect.fnUntraced(function* (
       `offsets ${position.stored} to ${begin - 1} were deleted before they were applied`
     )
   }
-  return position
+  return { position, read: Math.max(position.stored, begin), end }
 })
