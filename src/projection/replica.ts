@@ -1,7 +1,6 @@
 import { Deferred, Effect, Semaphore } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import type { AnyProjection } from "../actor/projection.ts"
-import type { AnyTopic } from "../actor/topic.ts"
 import type { KafkaError } from "../kafka/errors.ts"
 import { Kafka } from "../kafka/kafka.ts"
 import type { Assignment, Member, Reader } from "../kafka/kafka.ts"
@@ -12,50 +11,11 @@ import type { Stretch } from "./decode.ts"
 import type { Fenced, ProjectionError } from "./errors.ts"
 import * as Positions from "./positions.ts"
 import { tell } from "./tell.ts"
-import type { Told } from "./tell.ts"
+import type { Owned, Replica, ReplicaOptions } from "./shape.ts"
 import { deadLetterTopic } from "./topics.ts"
 import { takeOver } from "./takeOver.ts"
 import { write } from "./write.ts"
 import type { Target } from "./write.ts"
-
-/** Where a replica runs. Its group is `{app}.{projection}`. */
-export interface ReplicaOptions {
-  readonly app: string
-  readonly instance: string
-  readonly replica: number
-}
-
-export interface PartitionStatus {
-  readonly topic: string
-  readonly partition: number
-  /** Records not yet in the table, by position. */
-  readonly lag: number
-  readonly inFlight: number
-  readonly parked: number
-  readonly held: null
-}
-
-export interface Replica {
-  /** Runs until it is interrupted (the transaction under way ends first) or something fails. */
-  readonly run: Effect.Effect<never, KafkaError | ProjectionError | SqlError.SqlError, SqlClient.SqlClient>
-  readonly status: () => {
-    readonly state: "starting" | "running" | "draining"
-    readonly partitions: ReadonlyArray<PartitionStatus>
-  }
-  /** Whether there is anything to read or to write. */
-  readonly busy: Effect.Effect<boolean, KafkaError>
-  readonly progress: () => number
-  /** Ends `run` as a crash would. */
-  readonly crash: Effect.Effect<void>
-}
-
-interface Owned extends Told {
-  readonly topic: AnyTopic
-  /** Where this ownership began to read. */
-  readonly begin: number
-  /** The end of the log as the last batch had it. */
-  end: number
-}
 
 /** The group's offsets only inform (the database's count), so they may lag behind. */
 const tellEvery = "5 seconds"

@@ -1,0 +1,46 @@
+import type { Effect } from "effect"
+import type { SqlClient, SqlError } from "effect/sql"
+import type { AnyTopic } from "../actor/topic.ts"
+import type { KafkaError } from "../kafka/errors.ts"
+import type { ProjectionError } from "./errors.ts"
+import type { Told } from "./tell.ts"
+
+/** Where a replica runs. Its group is `{app}.{projection}`. */
+export interface ReplicaOptions {
+  readonly app: string
+  readonly instance: string
+  readonly replica: number
+}
+
+export interface PartitionStatus {
+  readonly topic: string
+  readonly partition: number
+  /** Records not yet in the table, by position. */
+  readonly lag: number
+  readonly inFlight: number
+  readonly parked: number
+  readonly held: null
+}
+
+export interface Replica {
+  /** Runs until it is interrupted (the transaction under way ends first) or something fails. */
+  readonly run: Effect.Effect<never, KafkaError | ProjectionError | SqlError.SqlError, SqlClient.SqlClient>
+  readonly status: () => {
+    readonly state: "starting" | "running" | "draining"
+    readonly partitions: ReadonlyArray<PartitionStatus>
+  }
+  /** Whether there is anything to read or to write. */
+  readonly busy: Effect.Effect<boolean, KafkaError>
+  readonly progress: () => number
+  /** Ends `run` as a crash would. */
+  readonly crash: Effect.Effect<void>
+}
+
+/** A partition that the replica owns. */
+export interface Owned extends Told {
+  readonly topic: AnyTopic
+  /** Where this ownership began to read. */
+  readonly begin: number
+  /** The end of the log as the last batch had it. */
+  end: number
+}
