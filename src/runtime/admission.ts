@@ -62,7 +62,10 @@ const reroute = (partition: Partition, message: Message, record: KafkaRecord): v
   })
 }
 
-/** Commands bypass the key's queue; another actor's are only passed over. */
+/**
+ * Commands bypass the key's queue; another actor's are only passed over. What the key has begun, and what waits for it, is parked
+ * first: so its turns are in the order of the inbox, and any of them can be settled without those behind it.
+ */
 const command = (
   partition: Partition,
   message: Message,
@@ -74,9 +77,9 @@ const command = (
   partition.window.finish(message, message.bytes)
   // Without a key there is nothing to command but the dead letter itself.
   const possible = order !== undefined && (cell !== partition.nowhere || order.op === "discard")
+  if (possible) parkAll(partition, cell)
   const written = possible ? obey(partition, message, order, now, letters) : { entries: [], outputs: [] }
-  partition.finish({ cell, offset, ...written })
-  if (cell.paused !== undefined || cell.parked.length > 0) parkAll(partition, cell)
+  partition.finish({ cell: possible ? cell : partition.nowhere, offset, ...written })
   if (cell !== partition.nowhere) partition.around.wake(partition, cell)
 }
 

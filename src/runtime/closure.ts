@@ -16,16 +16,16 @@ export interface Closure<T> {
 
 /**
  * The finished turns up to an inbox offset; fewer where a key's order demands it: a command overtakes the messages before it, and
- * what is held back behind it must not lie before the offset that is committed. Pure.
+ * what is held back behind it must not lie before the offset that is committed. At most `most` turns, the first to finish. Pure.
  */
-export const closed = <T extends Ordered>(finished: ReadonlyArray<T>, upTo: number): Closure<T> => {
+export const closed = <T extends Ordered>(finished: ReadonlyArray<T>, upTo: number, most = Infinity): Closure<T> => {
   for (let next = upTo; ;) {
     let lowest = next
     const included: Array<T> = []
     const rest: Array<T> = []
     const heldBack = new Set<object>()
     for (const turn of finished) {
-      if (turn.offset >= next || heldBack.has(turn.cell)) {
+      if (turn.offset >= next || included.length >= most || heldBack.has(turn.cell)) {
         heldBack.add(turn.cell)
         rest.push(turn)
         if (turn.offset >= 0) lowest = Math.min(lowest, turn.offset)

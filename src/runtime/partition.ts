@@ -176,17 +176,20 @@ export class Partition implements TopicPartition {
 
   /**
    * What can be settled now: at most `limit` inbox messages, and about `weight` bytes, but more where a key's order demands it.
-   * A key's turns stay in order: where one is held back, those after it are. Turns that consume no inbox message are never held
-   * back for their number, since a message of their key behind them may lie before the offset that is committed.
+   * A key's turns stay in order: where one is held back, those after it are. `turns` bounds also those that consume no inbox
+   * message: to find the one that the broker refuses.
    */
-  settleSet(limit: number, weight: number): SettleSet | undefined {
+  settleSet(limit: number, weight: number, turns = Infinity): SettleSet | undefined {
     if (this.finished.length === 0 || this.phase === "over" || this.phase === "restoring") return undefined
     for (let [most, heaviest] = [limit, weight]; ; [most, heaviest] = [most * 2, heaviest * 2]) {
-      const { included, next, rest } = closed(this.finished, this.window.prefix(most, heaviest) ?? this.position.next)
+      const upTo = this.window.prefix(most, heaviest) ?? this.position.next
+      const { included, next, rest } = closed(this.finished, upTo, turns)
       if (included.length > 0) {
         const position = { topicId: this.position.topicId, next, settle: this.position.settle + 1 }
         return { partition: this, included, rest, position }
       }
+      // Those that finished first need not be those that may settle first: one of these is there whenever anything is.
+      if (turns > 1 && turns < this.finished.length) return this.settleSet(1, weight, 1)
       if (most >= this.window.size) return undefined
     }
   }

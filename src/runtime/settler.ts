@@ -61,7 +61,8 @@ export const make = Effect.fnUntraced(function* (
   const work = yield* Latch.make(false)
   const gate = yield* Latch.make(false)
   const one = yield* Semaphore.make(1)
-  let limit = mostMessages
+  /** Where the turn may be that the broker refuses; they settle one by one, at most so many turns at a time. */
+  let [suspects, most] = [[] as ReadonlyArray<Partition>, Infinity]
   /** A commit was interrupted: as unclear as one without an answer. */
   let interrupted = false
   let trouble: { readonly id: string; readonly since: number; readonly cause: string } | undefined
@@ -86,19 +87,29 @@ export const make = Effect.fnUntraced(function* (
 
   const startOver = Effect.andThen(renew, around.rebuild)
 
+  const finished = (partition: Partition, now: number): SettleSet | undefined => {
+    if (partition.phase === "restoring" || partition.phase === "over") return undefined
+    const again = parkHolders(partition, now)
+    if (again !== undefined) around.lookAgain(again)
+    const set = partition.settleSet(Math.min(mostMessages, most), mostBytes, most)
+    if (set !== undefined && set.rest.length > 0) work.openUnsafe()
+    return set
+  }
+
   const collect = (now: number): ReadonlyArray<SettleSet> => {
-    const sets: Array<SettleSet> = []
-    for (const partition of around.partitions()) {
-      if (partition.phase === "restoring" || partition.phase === "over") continue
-      const again = parkHolders(partition, now)
-      if (again !== undefined) around.lookAgain(again)
-      const set = partition.settleSet(limit, mostBytes)
+    for (; suspects.length > 0; acquit()) {
+      const set = finished(suspects[0]!, now)
       if (set === undefined) continue
-      sets.push(set)
-      if (set.rest.length > 0 || limit === 1) work.openUnsafe()
-      if (limit === 1) break
+      work.openUnsafe()
+      return [set]
     }
-    return sets
+    return Array.from(around.partitions()).flatMap((partition) => finished(partition, now) ?? [])
+  }
+
+  /** It is none of the first suspect's turns: look at the next. */
+  const acquit = () => {
+    suspects = suspects.slice(1)
+    most = Infinity
   }
 
   const now: Settler["now"] = Effect.gen(function* () {
@@ -127,7 +138,9 @@ export const make = Effect.fnUntraced(function* (
     )
     const result = yield* Effect.result(commit)
     if (Result.isFailure(result)) return yield* recover(result.failure, sets, membership.value.generation)
-    limit = mostMessages
+    // Half of a suspect's turns are innocent, or all of them.
+    if (most === Infinity) acquit()
+    most = Infinity
     trouble = undefined
     const turns = sets.reduce((sum, { included }) => sum + included.length, 0)
     around.meter.settled(turns, (yield* Clock.currentTimeMillis) - time)
@@ -171,23 +184,25 @@ export const make = Effect.fnUntraced(function* (
     }
   })
 
-  /** Halves the settle until one message is left; its largest turn is the one that is refused. */
+  /** Narrows a refused settle down to one partition, and then to one turn, whatever the size of its records: that one is to blame. */
   const bisect = Effect.fnUntraced(function* (sets: ReadonlyArray<SettleSet>) {
-    if (limit > 1) {
-      limit = Math.max(1, Math.min(limit, Math.max(...sets.map(({ included }) => included.length))) >> 1)
+    const isLast = most === 1
+    suspects = sets.map(({ partition }) => partition)
+    most = Infinity
+    if (sets.length > 1) return
+    const [set] = sets
+    const { included } = set!
+    if (included.length > 1) {
+      most = included.length >> 1
+      // They cannot be told apart: none is blamed, and the health names the transaction.
+      if (isLast) yield* Effect.sleep(backoff)
       return
     }
-    limit = mostMessages
-    const set = sets[0]!
-    let [largest, id] = [-1, undefined as string | undefined]
-    for (const turn of set.included) {
-      for (const size of turn.outputs
-        .map(({ value }) => value?.length ?? 0)
-        .concat(turn.entries.map(([, value]) => value?.length ?? 0))) {
-        if (turn.id !== undefined && size > largest) [largest, id] = [size, turn.id]
-      }
-    }
-    if (id !== undefined) yield* around.refused(set, id)
+    suspects = []
+    const { id } = included[0]!
+    // Nobody to blame: the topic is to be mended.
+    if (id === undefined) return yield* Effect.sleep(backoff)
+    yield* around.refused(set!, id)
   })
 
   return {

@@ -82,21 +82,25 @@ describe("a settle set", () => {
           0
         )
       }
-      const set = partition.settleSet(1 + limit, 1e6)
-      if (set === undefined) return
-      const finished = [...set.included, ...set.rest]
-      for (const { cell, offset } of set.included) {
-        assert.isTrue(offset < set.position.next)
-        const later = set.rest.find((turn) => turn.cell === cell && turn.offset >= 0 && turn.offset < offset)
-        assert.isUndefined(later, "an earlier turn of the key is left out")
+      const bound = 1 + (limit % 4)
+      const few = partition.settleSet(bound, 1e6, bound)
+      const sets = [partition.settleSet(1 + limit, 1e6) ?? [], few ?? []].flat()
+      assert.isTrue(sets.length !== 1, "a few can be settled whenever any can")
+      if (few !== undefined) assert.isAtMost(few.included.length, bound)
+      for (const { included, position, rest } of sets) {
+        for (const { cell, offset } of included) {
+          assert.isTrue(offset < position.next)
+          const later = rest.find((turn) => turn.cell === cell && turn.offset >= 0 && turn.offset < offset)
+          assert.isUndefined(later, "an earlier turn of the key is left out")
+        }
+        const consumed = [...included, ...rest].filter(({ offset }) => offset >= 0 && offset < position.next)
+        for (const turn of consumed) assert.include(included, turn, "what is committed past is written")
+        for (const offset of Array(position.next).keys())
+          assert.isTrue(
+            consumed.some((turn) => turn.offset === offset),
+            `offset ${offset} is accounted for`
+          )
       }
-      const consumed = finished.filter(({ offset }) => offset >= 0 && offset < set.position.next)
-      for (const turn of consumed) assert.include(set.included, turn, "what is committed past is written")
-      for (const offset of Array(set.position.next).keys())
-        assert.isTrue(
-          consumed.some((turn) => turn.offset === offset),
-          `offset ${offset} is accounted for`
-        )
     }
   )
 })
