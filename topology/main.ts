@@ -1,4 +1,6 @@
-import { Topology } from "../src/index.ts"
+import { Layer } from "effect"
+import { ApiDescriptions, Topology } from "../src/index.ts"
+import { descriptions } from "./descriptions.ts"
 import topology from "./topology.ts"
 
-Topology.main(topology)
+Topology.main(Topology.provide(Layer.succeed(ApiDescriptions, descriptions))(topology))

@@ -12,8 +12,8 @@ export type Format = "tree" | "json" | "mermaid"
 const running = ({ kind, replicas }: PlannedNode): string =>
   replicas === 0 ? "not started here" : kind === "routes" ? "" : `× ${replicas}`
 
-const topics = ({ emits, inbox }: PlannedNode): string =>
-  `${inbox.join(", ")} → ${emits.length === 0 ? "·" : emits.join(", ")}`
+const topics = ({ emits, inbox, table }: PlannedNode): string =>
+  `${inbox.join(", ")} → ${[...emits, ...(table === undefined ? [] : [`table ${table}`])].join(", ") || "·"}`
 
 /** The nodes in the order of starting; those that start together share a step. */
 const tree = ({ name, nodes }: Picture): string => {
@@ -43,6 +43,9 @@ const mermaid = ({ nodes }: Picture): string => {
         `  n${index}[${quoted(replicas > 1 ? `${name} × ${replicas}` : name)}]${replicas === 0 ? ":::off" : ""}`
     ),
     ...names.map((name) => `  ${id(name)}([${quoted(name)}])`),
+    ...nodes.flatMap(({ table }, index) =>
+      table === undefined ? [] : [`  n${index} --> v${index}[(${quoted(table)})]`]
+    ),
     ...nodes.flatMap(({ emits, inbox }, index) => [
       ...inbox.map((topic) => `  ${id(topic)} --> n${index}`),
       ...emits.map((topic) => `  n${index} --> ${id(topic)}`)

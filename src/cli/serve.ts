@@ -12,6 +12,7 @@ import * as Gateway from "../status/gateway.ts"
 import { Actors } from "../supervision/actors.ts"
 import * as Supervision from "../supervision/layer.ts"
 import type { Part } from "../supervision/layer.ts"
+import { descriptions } from "../supervision/descriptions.ts"
 import { plan } from "../supervision/plan.ts"
 import { routes as operations } from "../supervision/routes.ts"
 import * as Broker from "./broker.ts"
@@ -25,6 +26,7 @@ import { printTopics } from "./topics.ts"
 import type { TopicsOptions } from "./topics.ts"
 import { untilSignal } from "./untilSignal.ts"
 import { UsageError } from "./usage.ts"
+import { version } from "./version.ts"
 
 /** The services every process has. What is not the brokers' is kept in its data directory. */
 const services = (directory: string, { channelKeyFile, kafka }: StartOptions) => {
@@ -72,6 +74,7 @@ export const serve = Effect.fnUntraced(
         host: options.host,
         port: options.port,
         ...(Option.isSome(token) ? { token: token.value } : {}),
+        docs: { title: topology.name, version, descriptions },
         allowOrigins: Option.getOrElse(options.allowOrigin, () => []),
         drain: `${options.drain} seconds`
       })

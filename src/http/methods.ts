@@ -13,17 +13,22 @@ export class Methods extends Context.Service<
   {
     of(path: string): ReadonlyArray<string>
     add(method: string, path: HttpRouter.PathInput): void
+    /** All that were added, in that order. */
+    routes(): ReadonlyArray<{ readonly method: string; readonly path: string }>
   }
 >()("sixfold/http/Methods") {
   static readonly layer: Layer.Layer<Methods> = Layer.sync(Methods, () => {
     const known = FindMyWay.make<true>(routerConfig)
+    const added: Array<{ readonly method: string; readonly path: string }> = []
     return {
       of: (path) => methods.filter((method) => known.find(method, path) !== undefined),
       add: (method, path) => {
         // A wildcard (static files) would make every unknown path a known one.
         if (path.endsWith("*") || !isMethod(method) || known.has(method, path)) return
         known.on(method, path, true)
-      }
+        added.push({ method, path })
+      },
+      routes: () => added
     }
   })
 }

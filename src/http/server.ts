@@ -5,6 +5,8 @@ import { HttpRouter, HttpServer } from "effect/http"
 import type { HttpServerError, HttpServerRequest } from "effect/http"
 import { createServer } from "node:http"
 import type { ServerResponse } from "node:http"
+import { docs } from "./docs.ts"
+import type { DocsOptions } from "./docs.ts"
 import { Draining } from "./draining.ts"
 import { CurrentDraining } from "./eventStream.ts"
 import { makeGuard } from "./guard.ts"
@@ -25,6 +27,8 @@ export interface Options {
   /** Origins besides our own whose pages may call: `https://app.example.com`. */
   readonly allowOrigins?: ReadonlyArray<string>
   readonly limits?: Partial<Limits>
+  /** Of `/openapi.json` and `/docs`. */
+  readonly docs?: DocsOptions
   /** How long requests under way may take to end when the server shuts down. Default 5 s. */
   readonly drain?: Duration.Input
 }
@@ -84,7 +88,7 @@ type Needs<R> = Exclude<
 >
 
 /**
- * Serves the routes, with `/health/live` and `/health/ready`. Held for every route, in this order: requests per client (429); `Host`
+ * Serves the routes, with `/health/live`, `/health/ready`, `/openapi.json` and `/docs`. Held for every route, in this order: requests per client (429); `Host`
  * is ours (403); no foreign page writes or upgrades (403); the token on all but health, static files and docs (401); no compressed
  * body, no form (415); bodies of at most 1 MiB unless streamed (413), never silent for long (408). Failures are JSON
  * `{"error","message"}`, without details of the inside. Responses carry a strict content security policy.
@@ -110,7 +114,7 @@ export const layer = <A, E, R>(
         gracefulShutdownTimeout: options.drain ?? "5 seconds"
       })
       return Layer.effectDiscard(serve(node, options, limits)).pipe(
-        Layer.provide(Layer.mergeAll(routes, health)),
+        Layer.provide(Layer.mergeAll(routes, health, docs(options.docs ?? {}))),
         Layer.provide(layerRouter),
         Layer.provide([Methods.layer, Draining.layer]),
         Layer.provideMerge(listening)

@@ -11,6 +11,8 @@ export interface NodeDescription {
   readonly kind: NodeKind
   readonly inbox: ReadonlyArray<string>
   readonly emits: ReadonlyArray<string>
+  /** Which a projection keeps. */
+  readonly table?: string
   /** What is started before it and stopped after it. */
   readonly dependsOn: ReadonlyArray<string>
   /** Place in the order of starting, from 1. Nodes with the same number start, and stop, together. */
@@ -18,7 +20,7 @@ export interface NodeDescription {
   readonly stop: number
 }
 
-interface Declared extends Pick<NodeDescription, "name" | "kind" | "inbox" | "emits"> {}
+interface Declared extends Pick<NodeDescription, "name" | "kind" | "inbox" | "emits" | "table"> {}
 
 /** The routes of a topology, its WebSocket and its operations are one node, of this name. */
 export const gateway = "gateway"
@@ -30,7 +32,13 @@ const declared = (node: AnyActor | AnyProjection<any> | AnyKvStore<any>): Declar
       return { name: node.name, kind: "keyed", inbox: [inbox.name], emits: emits.map(({ name }) => name) }
     }
     case "projection":
-      return { name: node.name, kind: "projection", inbox: node.inboxes.map(({ name }) => name), emits: [] }
+      return {
+        name: node.name,
+        kind: "projection",
+        inbox: node.inboxes.map(({ name }) => name),
+        emits: [],
+        table: node.definition.table
+      }
     case "kv":
       return { ...declared(node.writer), name: node.key, kind: "kv" }
   }

@@ -65,6 +65,21 @@ suite("order", () => {
     }
   )
 
+  it("knows the table of a projection, and the topics of a store's writer", () => {
+    expect(node(shop, "orders-view")).toMatchObject({
+      kind: "projection",
+      inbox: ["orders"],
+      emits: [],
+      table: "orders"
+    })
+    expect(node(shop, "site-config")).toMatchObject({
+      kind: "kv",
+      inbox: ["site-config.commands"],
+      emits: ["site-config", "site-config.results"]
+    })
+    expect(node(shop, "checkout")).not.toHaveProperty("table")
+  })
+
   it("starts consumers before those who emit to them", () => {
     const pipeline = Topology.make(
       "line",
