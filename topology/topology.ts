@@ -19,11 +19,15 @@ import { paymentsLayer } from "../actors/renewals/payments-http.ts"
 import { renewals } from "../actors/renewals/renewals.ts"
 import { renewalRoutes } from "../actors/renewals/routes.ts"
 import { subscriptionsView } from "../actors/renewals/subscriptions-view.ts"
+import { siteProjector } from "../actors/sites/installed-apps.ts"
+import { installedAppsRoutes } from "../actors/sites/routes.ts"
 import { Actor, Topology } from "../src/index.ts"
 import { siteRoutes } from "./site/routes.ts"
 
 /**
  * The whole system, upstream first:
+ *
+ *     site ─▶ site-projector (installed apps)
  *
  *     upload ─▶ contacts-import ─▶ import-jobs ─┬▶ contacts-view, import-rejects-view
  *                     ▲                 │       └▶ import-progress ─▶ status ─▶ browser
@@ -42,11 +46,13 @@ import { siteRoutes } from "./site/routes.ts"
 export default Topology.make(
   "sixfold",
   siteRoutes,
+  installedAppsRoutes,
   configRoutes,
   importRoutes,
   orderRoutes,
   renewalRoutes,
   SiteConfig,
+  siteProjector,
   Actor.provide(outstandingJobs)(contactsImport),
   importJobsActor,
   importProgressActor,

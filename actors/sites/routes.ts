@@ -1,0 +1,67 @@
+import { Effect, Layer, Option, Schema } from "effect"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { jsonBody, type KafkaError, Log, problem, refuse } from "../../src/index.ts"
+import { findInstalledApps, listSites } from "./installed-apps.ts"
+import { SiteMetadata, siteMetadata } from "./topics.ts"
+
+const json = (body: unknown, status = 200) => HttpServerResponse.jsonUnsafe(body, { status })
+
+const Id = Schema.String.check(
+  Schema.isMinLength(1),
+  Schema.isMaxLength(200),
+  Schema.isPattern(/^\P{Cc}*$/u, { expected: "an id without control characters" })
+)
+const siteId = Effect.map(HttpRouter.schemaPathParams(Schema.Struct({ siteId: Id })), ({ siteId }) => siteId)
+const appId = Effect.map(HttpRouter.schemaPathParams(Schema.Struct({ appId: Id })), ({ appId }) => appId)
+
+/** Read as JSON the site fitted; as a record it does not. */
+const tooLarge = (error: KafkaError) =>
+  error.reason === "RecordTooLarge"
+    ? Effect.fail(refuse("BodyTooLarge", "the site is too large for a record"))
+    : Effect.fail(error)
+
+/** 202 once the site is in the log. A version that is not greater than what is known changes nothing. */
+const putSite = HttpRouter.add(
+  "PUT",
+  "/sites/:siteId",
+  Effect.gen(function* () {
+    const id = yield* siteId
+    const site = yield* jsonBody(SiteMetadata)
+    if (site.owner === undefined) return yield* refuse("InvalidRequest", "a site needs an owner")
+    yield* (yield* Log).append(siteMetadata, id, site)
+    return json({ siteId: id, version: site.version }, 202)
+  }).pipe(Effect.catchTags({ KafkaError: tooLarge }))
+)
+
+const getInstalledApps = HttpRouter.add(
+  "GET",
+  "/sites/:siteId/installed-apps",
+  Effect.gen(function* () {
+    const id = yield* siteId
+    return Option.match(yield* findInstalledApps(id), {
+      onNone: () => problem(404, "UnknownSite", `no site has the id ${JSON.stringify(id)}`),
+      onSome: (site) => json(site)
+    })
+  })
+)
+
+const Page = Schema.Struct({
+  after: Schema.String.pipe(Schema.withDecodingDefaultKey(Effect.succeed(""))),
+  limit: Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 1, maximum: 1_000 })).pipe(
+    Schema.withDecodingDefaultKey(Effect.succeed("100"))
+  )
+})
+
+const getSites = HttpRouter.add(
+  "GET",
+  "/apps/:appId/sites",
+  Effect.gen(function* () {
+    const id = yield* appId
+    const { after, limit } = yield* HttpServerRequest.schemaSearchParams(Page)
+    const sites = yield* listSites(id, after, limit)
+    return json({ sites, next: sites.length < limit ? null : sites.at(-1)! })
+  })
+)
+
+/** The routes of sites and their apps; every GET reads the table that `site-projector` keeps. */
+export const installedAppsRoutes = Layer.mergeAll(putSite, getInstalledApps, getSites)
