@@ -55,7 +55,7 @@ export class Actors extends Context.Service<
     restart(name: string): Effect.Effect<number>
     /** Pauses, resumes or skips a key of an actor, wherever it runs; false where there is no keyed actor of that name. */
     command(name: string, key: string, command: KeyCommand): Effect.Effect<boolean, KafkaError>
-    /** Dead letters of an actor, wherever it runs; none where there is no keyed actor of that name. */
+    /** Dead letters of an actor or a projection, wherever it runs; none where there is none of that name. */
     letters(name: string): Option.Option<ActorLetters>
     /** The same as `restart` without a drain, as after a crash. For tests. */
     crash(name: string): Effect.Effect<number>

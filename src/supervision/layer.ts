@@ -121,11 +121,14 @@ const start = Effect.fnUntraced(function* (topology: AnyTopology, options: Layer
         : Effect.as(operator.command(actor, key, command), true)
     },
     letters: (name) =>
-      Option.map(Option.fromNullishOr(actorNamed(topology, name)), (actor) => ({
-        list: (after, limit) => letters.list(actor, after, limit),
-        command: (command) => letters.command(actor, command),
-        replayAll: letters.replayAll(actor)
-      })),
+      Option.map(Option.fromNullishOr(deadLetters.get(name)), (topic) => {
+        const owner = { name, topic, actor: actorNamed(topology, name) }
+        return {
+          list: (after, limit) => letters.list(owner, after, limit),
+          command: (command) => letters.command(owner, command),
+          replayAll: letters.replayAll(owner)
+        }
+      }),
     crash: supervisor.crash,
     progress: supervisor.progress,
     busy: supervisor.busy,

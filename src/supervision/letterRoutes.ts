@@ -8,7 +8,7 @@ import type { LetterRefused } from "./letters.ts"
 
 const json = (body: unknown, status = 200) => HttpServerResponse.jsonUnsafe(body, { status })
 
-const statuses = { UnknownLetter: 404, ReplayLimit: 409, NoKey: 409, AtLeastOnce: 409 } as const
+const statuses = { UnknownLetter: 404, ReplayLimit: 409, NoKey: 409, AtLeastOnce: 409, Projection: 409 } as const
 const refused = ({ message, reason }: LetterRefused) => Effect.succeed(problem(statuses[reason], reason, message))
 
 const defaultLimit = 100
@@ -23,7 +23,7 @@ const named = Effect.gen(function* () {
   }
   const found = letters(actor)
   return Option.isNone(found)
-    ? { refusal: problem(409, "NotKeyed", `${actor} has no dead letters of its own`) }
+    ? { refusal: problem(409, "NoDeadLetters", `${actor} has no dead letters`) }
     : { actor, id, letters: found.value }
 })
 

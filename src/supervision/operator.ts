@@ -3,6 +3,7 @@ import type { AnyActor } from "../actor/actor.ts"
 import type { KafkaError } from "../kafka/errors.ts"
 import { Kafka } from "../kafka/kafka.ts"
 import { partitionFor } from "../kafka/partitioner.ts"
+import type { ProducerRecord } from "../kafka/records.ts"
 import { commandHeaders, encodeCommand } from "../runtime/control.ts"
 import type { Command, KeyCommand } from "../runtime/control.ts"
 
@@ -18,6 +19,8 @@ export interface Operator {
   /** Waits until the command is in the log; the key's owner obeys it in its turn. `key` as text, as it is in the record. */
   command(actor: AnyActor, key: string, command: KeyCommand): Effect.Effect<void, KafkaError>
   send(actor: AnyActor, commands: ReadonlyArray<Addressed>): Effect.Effect<void, KafkaError>
+  /** What no actor has to obey. */
+  write(records: ReadonlyArray<ProducerRecord>): Effect.Effect<void, KafkaError>
 }
 
 const utf8 = new TextEncoder()
@@ -40,6 +43,7 @@ export const make = Effect.gen(function* () {
   })
   const operator: Operator = {
     send,
+    write: (records) => Effect.asVoid(producer.send(records)),
     command: (actor, name, command) => {
       const key = utf8.encode(name)
       return send(actor, [{ partition: partitionFor(key, actor.definition.inbox.spec.partitions), key, command }])

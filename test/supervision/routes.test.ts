@@ -190,7 +190,7 @@ describe("routes of operations", () => {
       ])
       for (const [method, path, status, error] of [
         ["GET", "/dead-letters/nobody", 404, "UnknownActor"],
-        ["GET", "/dead-letters/elsewhere", 409, "NotKeyed"],
+        ["GET", "/dead-letters/elsewhere", 409, "NoDeadLetters"],
         ["GET", "/dead-letters/renewals?limit=0", 400, "InvalidRequest"],
         ["GET", "/dead-letters/renewals?limit=1e9", 400, "InvalidRequest"],
         ["GET", "/dead-letters/renewals?after=..%2F", 400, "InvalidRequest"],
