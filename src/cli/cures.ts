@@ -127,6 +127,9 @@ const letterTroubles = (way: Way, { deadLetters, kind, name }: ActorStatus): Rea
   ]
 }
 
+/** ISO 8601 sorts as text; what nobody knows the time of comes last. */
+const longestFirst = ({ since: a = "~" }: Trouble, { since: b = "~" }: Trouble): number => (a < b ? -1 : a > b ? 1 : 0)
+
 /** Whatever of these actors needs a hand, and the commands that give it; the longest first within an actor. */
 export const troublesOf = (way: Way, actors: ReadonlyArray<ActorStatus>): ReadonlyArray<Trouble> =>
   actors.flatMap((actor) => {
@@ -144,9 +147,7 @@ export const troublesOf = (way: Way, actors: ReadonlyArray<ActorStatus>): Readon
           ]
     return [
       ...nowhere,
-      ...replicas
-        .flatMap((replica) => replicaTroubles(way, name, replica))
-        .toSorted((a, b) => (a.since ?? "~").localeCompare(b.since ?? "~")),
+      ...replicas.flatMap((replica) => replicaTroubles(way, name, replica)).toSorted(longestFirst),
       ...letterTroubles(way, actor)
     ]
   })

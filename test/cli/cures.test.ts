@@ -1,0 +1,116 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { execFileSync } from "node:child_process"
+import { troublesOf } from "../../src/cli/cures.ts"
+import { printable, quoted } from "../../src/cli/printable.ts"
+import { age } from "../../src/cli/status.ts"
+import type { ActorStatus, ReplicaStatus } from "../../src/supervision/actors.ts"
+import type { PartitionStatus } from "../../src/supervision/child.ts"
+
+const since = "2026-01-01T00:00:00.000Z"
+const way = { url: new URL("http://127.0.0.1:8080"), isOther: false, tokenFile: undefined, here: new Set(["p1"]) }
+const partition = (rest: Partial<PartitionStatus> = {}): PartitionStatus => ({
+  partition: 3,
+  lag: 0,
+  inFlight: 0,
+  parked: 0,
+  held: null,
+  ...rest
+})
+const replica = (rest: Partial<ReplicaStatus> = {}): ReplicaStatus => ({
+  instance: "p1",
+  replica: 0,
+  state: "running",
+  partitions: [partition()],
+  restarts: 0,
+  ...rest
+})
+const actor = (rest: Partial<ActorStatus> = {}): ActorStatus => ({
+  name: "renewals",
+  kind: "keyed",
+  state: "running",
+  replicas: [replica()],
+  deadLetters: 0,
+  ...rest
+})
+const told = (...replicas: ReadonlyArray<ReplicaStatus>) => troublesOf(way, [actor({ replicas })])
+
+describe("what needs a hand", () => {
+  it("is nothing where all runs, lags, restores, drains or waits for a retry", () => {
+    for (const state of ["starting", "restoring", "running", "draining"] as const) {
+      assert.deepStrictEqual(
+        told(replica({ state, restarts: 9, partitions: [partition({ lag: 1e6, parked: 5 })] })),
+        []
+      )
+    }
+    assert.deepStrictEqual(troublesOf(way, [actor({ kind: "routes", replicas: [] })]), [])
+  })
+
+  it.each(["handler", "worker", "transaction", "changelog", "group", "inbox"] as const)(
+    "is a partition held by a %s: it is named, with since when and why",
+    (by) => {
+      const [trouble, ...others] = told(
+        replica({ partitions: [partition({ held: { key: "k", by, since, cause: "the cause" } })] })
+      )
+      assert.lengthOf(others, 0)
+      assert.include(trouble!.what, by === "handler" || by === "worker" ? 'key "k"' : `${by} k`)
+      assert.deepInclude({ ...trouble }, { since, cause: "the cause" })
+      assert.strictEqual(trouble!.cures[0]!.command, "curl -X POST http://127.0.0.1:8080/actors/renewals/restart")
+    }
+  )
+
+  it("is told once for a key that holds its partition, the longest first, with what is left out", () => {
+    const keys = ["b", "a"].map((key, n) => ({ key, since: `2026-01-0${2 - n}`, cause: "Declined" }))
+    const found = told(replica({ partitions: [partition({ held: keys[1]!, stuck: { count: 30, keys } })] }))
+    assert.deepStrictEqual(
+      found.map(({ what }) => what),
+      ['renewals, key "a"', 'renewals, key "b"', "renewals, partition 3"]
+    )
+    assert.include(found[2]!.cause, "28 more")
+  })
+
+  it("is a process that has fallen silent, and an actor that runs nowhere", () => {
+    const gone = replica({ instance: "p2", state: "stopped", partitions: [], silentSince: since })
+    assert.deepInclude({ ...told(replica(), gone)[0]! }, { what: "renewals, replica 0 of p2", since })
+    assert.lengthOf(told(replica(), gone), 1)
+    assert.include(told(gone)[0]!.cause, "it runs in no process")
+    assert.include(told()[0]!.cures[0]!.command, "--actors renewals")
+  })
+
+  it("is a replica of another process, which this one cannot start anew", () => {
+    const [trouble] = told(replica({ instance: "p2", state: "failed", trouble: { since, cause: "a bug" } }))
+    assert.deepInclude({ ...trouble }, { since, cause: "a bug" })
+    assert.include(trouble!.cures[0]!.command, "http://ADDRESS-OF-p2/actors/renewals/restart")
+  })
+
+  it("is a dead letter; a projection's is not replayed", () => {
+    const [trouble] = troublesOf(way, [actor({ kind: "projection", deadLetters: 1 })])
+    assert.deepStrictEqual(
+      trouble!.cures.map(({ command }) => command),
+      ["sixfold dead-letters renewals list", "sixfold dead-letters renewals discard --all"]
+    )
+  })
+})
+
+describe("text from elsewhere", () => {
+  it.prop("comes back from a shell as it went in", [Schema.String], ([word]) => {
+    const text = word.replaceAll("\0", "").toWellFormed()
+    const back = execFileSync("bash", ["--norc", "-c", `printf %s ${quoted(text)}`], { env: { LC_ALL: "C.UTF-8" } })
+    assert.strictEqual(back.toString("utf8"), text)
+  })
+
+  it.prop("is printed in one line that no terminal obeys", [Schema.String], ([text]) => {
+    assert.notMatch(printable(`${text}\u{1b}\u{202e}\n\u{9b}`), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
+  })
+
+  it("is cut where it is long", () => {
+    assert.strictEqual(printable("x".repeat(1_000)).length, 301)
+  })
+})
+
+describe("an age", () => {
+  it("is short", () => {
+    const day = 86_400_000
+    assert.deepStrictEqual([-5, 99_999, 100_000, day, 3 * day].map(age), ["0 s", "99 s", "1 min", "24 h", "3 d"])
+  })
+})
