@@ -1,0 +1,102 @@
+import { Context, Effect, Exit, Layer, Option, Schema, Scope } from "effect"
+import { SqlClient } from "effect/sql"
+import { TestClock } from "effect/testing"
+import { Topic, Topology } from "../../src/index.ts"
+import { EmbeddedBroker } from "../../src/kafka/embedded/embedded.ts"
+import { Kafka } from "../../src/kafka/kafka.ts"
+import type { ProducerRecord } from "../../src/kafka/records.ts"
+import { Projection } from "../../src/projection/index.ts"
+import { Actors } from "../../src/supervision/actors.ts"
+import * as Supervision from "../../src/supervision/layer.ts"
+
+export const words = Topic.make("words", { value: Schema.String, partitions: 2 })
+
+/** One row for each key: all its words in the order applied, so that one too many, too few or out of order shows. */
+export const sentences = Projection.make("sentences", {
+  inbox: words,
+  table: "sentences",
+  create: (table) =>
+    SqlClient.SqlClient.use((sql) => sql`CREATE TABLE ${sql(table)} (id text PRIMARY KEY, text text NOT NULL)`),
+  apply: Effect.fnUntraced(function* (table, changes) {
+    const sql = yield* SqlClient.SqlClient
+    for (const { key, value } of changes) {
+      const word = Option.getOrElse(value, () => "-")
+      yield* sql`INSERT INTO ${sql(table)} ${sql.insert({ id: key, text: word })}
+        ON CONFLICT (id) DO UPDATE SET text = ${sql(table)}.text || ' ' || excluded.text`
+    }
+  })
+})
+
+export const topology = Topology.make("test", sentences)
+
+export const table = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<{ id: string; text: string }>`SELECT id, text FROM sentences ORDER BY id`
+  return Object.fromEntries(rows.map(({ id, text }) => [id, text]))
+})
+
+const utf8 = new TextEncoder()
+const word = (key: string, value: string): ProducerRecord => ({
+  topic: words.name,
+  partition: 0,
+  key: utf8.encode(key),
+  value: utf8.encode(JSON.stringify(value)),
+  headers: [],
+  timestamp: 0
+})
+
+/** Writes to partition 0, as another program would. */
+export const write = (key: string, ...values: ReadonlyArray<string>) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const kafka = yield* Kafka
+      yield* kafka.topics.ensure([words.spec])
+      yield* (yield* kafka.producer).send(values.map((value) => word(key, value)))
+    })
+  )
+
+/** The same in a transaction: its marker follows the records. */
+export const writeTransaction = (key: string, ...values: ReadonlyArray<string>) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const kafka = yield* Kafka
+      yield* kafka.topics.ensure([words.spec])
+      const transactor = yield* kafka.transactor({ transactionalId: "another program" })
+      yield* transactor.commit({ records: values.map((value) => word(key, value)) })
+    })
+  )
+
+/** Until only the clock can move any of the processes. */
+const settled = Effect.fnUntraced(function* (all: ReadonlyArray<Actors["Service"]>) {
+  for (let [still, calm, last] = [0, 0, -1]; still < 500 && calm < 3; still++) {
+    const busy = yield* Effect.forEach(all, ({ busy }) => busy)
+    calm = busy.some((it) => it) ? 0 : calm + 1
+    const now = all.reduce((sum, { progress }) => sum + progress(), 0)
+    if (now !== last) still = 0
+    last = now
+    yield* Effect.yieldNow
+  }
+})
+
+/** A process of its own on the broker and the database that are there. */
+export const start = Effect.fnUntraced(function* (client: string) {
+  const { client: clientOf } = yield* EmbeddedBroker
+  const scope = yield* Scope.make()
+  const { crash, freeze, kafka, thaw } = clientOf(client)
+  const running = Supervision.layer(topology, { instance: client }).pipe(
+    Layer.provide(Layer.succeed(Kafka, kafka)),
+    Layer.orDie
+  )
+  const actors = Context.get(yield* Layer.buildWithScope(running, scope), Actors)
+  yield* settled([actors])
+  return {
+    actors,
+    quiet: settled([actors]),
+    pass: (time: Parameters<typeof TestClock.adjust>[0]) => Effect.andThen(TestClock.adjust(time), settled([actors])),
+    replica: () => actors.status().find(({ name }) => name === sentences.name)!.replicas[0]!,
+    stop: Scope.close(scope, Exit.void),
+    freeze,
+    thaw,
+    crash
+  }
+})
