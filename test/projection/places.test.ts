@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Logger } from "effect"
+import { Deferred, Effect, Fiber, Layer, Logger } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { EmbeddedBroker } from "../../src/kafka/embedded/embedded.ts"
 import * as Embedded from "../../src/kafka/embedded/embedded.ts"
 import { Kafka } from "../../src/kafka/kafka.ts"
 import { Sqlite } from "../../src/projection/index.ts"
-import { sentences, start, table, words, write, writeTransaction } from "./world.ts"
+import { sentences, start, table, words, write, writeControl, writeTransaction } from "./world.ts"
 
 const services = Layer.mergeAll(Embedded.layerMemory, Sqlite.layer(":memory:"), Logger.layer([])).pipe(Layer.orDie)
 
@@ -49,6 +49,40 @@ describe("two owners", () => {
   )
 
   story(
+    "one whose transaction had to wait while another took over and wrote writes nothing of it",
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const one = yield* start("one")
+      yield* write("k", "a")
+      yield* one.quiet
+      const [waiting, goOn] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      const other = yield* Effect.forkChild(
+        sql.withTransaction(
+          Effect.gen(function* () {
+            yield* Deferred.succeed(waiting, undefined)
+            yield* Deferred.await(goOn)
+            yield* sql`UPDATE sixfold_offsets SET owner_no = owner_no + 1, next_offset = next_offset + 1 WHERE partition_no = 0`
+            yield* sql`UPDATE sentences SET text = text || ' b'`
+          })
+        )
+      )
+      yield* Deferred.await(waiting)
+      yield* write("k", "b")
+      yield* one.quiet
+      yield* Deferred.succeed(goOn, undefined)
+      yield* Fiber.join(other)
+      yield* one.quiet
+      assert.deepStrictEqual(yield* table, { k: "a b" })
+      // The group has not heard of the other: the partition is taken back.
+      yield* write("k", "c")
+      yield* one.quiet
+      assert.deepStrictEqual(yield* table, { k: "a b c" })
+      assert.strictEqual(one.replica().restarts, 0)
+      yield* one.stop
+    })
+  )
+
+  story(
     "partitions move while records come, and come back when the other has crashed",
     Effect.gen(function* () {
       const one = yield* start("one")
@@ -74,12 +108,14 @@ describe("two owners", () => {
 
 describe("a projection's place", () => {
   story(
-    "is behind the marker that ends the log: retention may take all of it",
+    "is behind the operators' record that ends the log: retention may take all of it",
     Effect.gen(function* () {
       const { control } = yield* EmbeddedBroker
       const kafka = yield* Kafka
       const one = yield* start("one")
-      yield* writeTransaction("k", "a")
+      yield* write("k", "a")
+      yield* one.quiet
+      yield* writeControl("k")
       yield* one.quiet
       const end = yield* kafka.topics.endOffset({ topic: words.name, partition: 0 })
       assert.strictEqual(end, 2)
@@ -95,6 +131,21 @@ describe("a projection's place", () => {
       assert.deepStrictEqual(yield* table, { k: "a b" })
       assert.strictEqual(again.replica().state, "running")
       yield* again.stop
+    })
+  )
+
+  story(
+    "is behind the markers of transactions",
+    Effect.gen(function* () {
+      const one = yield* start("one")
+      for (const value of ["a", "b", "c"]) {
+        yield* writeTransaction("k", value)
+        yield* one.quiet
+      }
+      assert.strictEqual(yield* stored, 6)
+      assert.strictEqual(one.replica().partitions.find(({ partition }) => partition === 0)!.lag, 0)
+      assert.deepStrictEqual(yield* table, { k: "a b c" })
+      yield* one.stop
     })
   )
 

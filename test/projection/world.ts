@@ -6,6 +6,7 @@ import { EmbeddedBroker } from "../../src/kafka/embedded/embedded.ts"
 import { Kafka } from "../../src/kafka/kafka.ts"
 import type { ProducerRecord } from "../../src/kafka/records.ts"
 import { Projection } from "../../src/projection/index.ts"
+import { commandHeaders } from "../../src/runtime/control.ts"
 import { Actors } from "../../src/supervision/actors.ts"
 import * as Supervision from "../../src/supervision/layer.ts"
 
@@ -55,7 +56,16 @@ export const write = (key: string, ...values: ReadonlyArray<string>) =>
     })
   )
 
-/** The same in a transaction: its marker follows the records. */
+/** What an operator of some actor of the topic writes. */
+export const writeControl = (key: string) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const producer = yield* (yield* Kafka).producer
+      yield* producer.send([{ ...word(key, ""), headers: commandHeaders("somebody") }])
+    })
+  )
+
+/** Words in a transaction: its marker follows the records. */
 export const writeTransaction = (key: string, ...values: ReadonlyArray<string>) =>
   Effect.scoped(
     Effect.gen(function* () {
