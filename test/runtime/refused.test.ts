@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import { Actor, Actors, Kafka, Topic, Topology } from "../../src/index.ts"
 import type { KafkaError } from "../../src/index.ts"
 import * as Embedded from "../../src/kafka/embedded/embedded.ts"
+import type { Ending } from "../../src/runtime/attempt.ts"
 import { closed } from "../../src/runtime/closure.ts"
 import { admit } from "../../src/runtime/admission.ts"
 import { commandHeaders, encodeCommand } from "../../src/runtime/control.ts"
@@ -109,6 +110,23 @@ describe("a set of one turn", () => {
     assert.deepStrictEqual([first.next, first.included], [3, [finished[0]]])
     const later = closed(finished.slice(2), 5, 1)
     assert.deepStrictEqual([later.next, later.included], [4, [finished[2]]])
+  })
+
+  it("can be settled also where the message before all others has finished last", () => {
+    const partition = partitionOf()
+    const [ada, bob] = [partition.cell("ada"), partition.cell("bob")]
+    admit(partition, batchOf([record(0, "ada"), record(1, "bob")]), 0)
+    const take = (cell: Cell, ending: Ending) => {
+      const task = nextTask(partition, cell, 1)!
+      partition.started(cell, { task, since: 0, fiber })
+      partition.stopped(cell)
+      complete(partition, cell, task, outcomeOf(cell, ending), 0)
+    }
+    take(bob, { _tag: "Retry", cause: "c", delay: 1 })
+    take(bob, { _tag: "Settled" })
+    take(ada, { _tag: "Settled" })
+    const set = partition.settleSet(2, 1e6, 2)
+    assert.deepStrictEqual([set?.position.next, set?.included.map(({ cell }) => cell.key)], [1, ["ada"]])
   })
 
   it("can be settled around a command: what its key has begun is parked before it is obeyed", () => {
