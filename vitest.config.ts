@@ -12,9 +12,9 @@ export default defineConfig({
     exclude: ["test/**/*.{kafka,redpanda,postgres,deno,browser}.test.ts", "test/faults/**"],
     pool: "forks",
     maxWorkers: Math.min(4, availableParallelism()),
-    // A hang is a failure; no test measures time.
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // A hang is a failure; no test measures time, and machines are busy.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     allowOnly: false,
     passWithNoTests: false
   }

@@ -10,7 +10,7 @@ export default defineConfig({
     globalSetup: ["test/broker/redpanda-container.ts"],
     pool: "forks",
     maxWorkers: 1,
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
     allowOnly: false,
     passWithNoTests: false
