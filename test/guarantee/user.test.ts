@@ -62,7 +62,7 @@ describe("simulate, for a topology of one's own", () => {
         assert.strictEqual(seeds, 10)
         assert.isAbove(faults.get("process killed") ?? 0, 0)
       }),
-    60_000
+    240_000
   )
 
   it.live(
@@ -76,6 +76,6 @@ describe("simulate, for a topology of one's own", () => {
         assert.deepStrictEqual(again.story, failed.story)
         assert.deepStrictEqual(again.violations, failed.violations)
       }),
-    60_000
+    240_000
   )
 })

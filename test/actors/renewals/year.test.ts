@@ -16,7 +16,7 @@ it.effect(
       assert.isAtLeast(charged, 24_000)
       assert.isAbove(calls, charged, "the year had its failures")
     }).pipe(Effect.provide(broker)),
-  60_000
+  240_000
 )
 
 it.effect(
