@@ -7,9 +7,10 @@ import { Schema } from "effect"
  * - `BeyondEnd`: the log ends before the next offset: it was truncated, or the database is of a later time.
  * - `InboxOverrun`: retention deleted records that were never applied.
  * - `TooManyRefused`: the database refuses one record after the other: it is the projection's fault, not theirs.
+ * - `RebuildOvertaken`: another rebuild of the same table has begun since.
  */
 export class ProjectionError extends Schema.TaggedError<ProjectionError>()("ProjectionError", {
-  reason: Schema.Literals(["OtherLog", "BeyondEnd", "InboxOverrun", "TooManyRefused"]),
+  reason: Schema.Literals(["OtherLog", "BeyondEnd", "InboxOverrun", "TooManyRefused", "RebuildOvertaken"]),
   projection: Schema.String,
   message: Schema.String
 }) {}

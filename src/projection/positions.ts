@@ -17,7 +17,10 @@ export interface Source extends TopicPartition {
   readonly topicId: string
 }
 
-/** The bookkeeping of all projections of a database, beside their tables. */
+/**
+ * The bookkeeping of all projections of a database, beside their tables. `table_name` is what the live table was made as: a
+ * shadow has another name until it is swapped in.
+ */
 export const createTables = Effect.fnUntraced(function* () {
   const sql = yield* SqlClient.SqlClient
   yield* sql`CREATE TABLE IF NOT EXISTS sixfold_projections (name text PRIMARY KEY, table_name text NOT NULL)`

@@ -37,5 +37,5 @@ export const takeOver = Effect.fnUntraced(function* (
       `offsets ${position.stored} to ${begin - 1} were deleted before they were applied`
     )
   }
-  return { position, read: Math.max(position.stored, begin), end }
+  return { position, topicId: topic.id, read: Math.max(position.stored, begin), end }
 })

@@ -21,7 +21,8 @@ export interface Target {
   /** Whose positions these are: the projection's name, or its rebuild's. */
   readonly id: string
   readonly table: string
-  readonly deadLetters: { readonly topic: string; readonly partitions: number; readonly producer: Producer }
+  /** None: what is refused is left out. */
+  readonly deadLetters: { readonly topic: string; readonly partitions: number; readonly producer: Producer } | undefined
 }
 
 /** So many records of one call may be refused by the database. */
@@ -36,10 +37,15 @@ const mayBeTheRecord = (cause: Cause.Cause<unknown>): boolean => {
   return ["UniqueViolation", "ConstraintError", "UnknownError"].includes(error.reason._tag)
 }
 
-const deadLetter = (target: Target, { partition, topic }: Position, { cause, record }: Refusal, now: number) =>
+const deadLetter = (
+  to: NonNullable<Target["deadLetters"]>,
+  { partition, topic }: Position,
+  { cause, record }: Refusal,
+  now: number
+) =>
   deadLetterRecord({
-    topic: target.deadLetters.topic,
-    partition: partition % target.deadLetters.partitions,
+    topic: to.topic,
+    partition: partition % to.partitions,
     key: record.key,
     value: record.value,
     headers: record.headers,
@@ -57,13 +63,15 @@ const deadLetter = (target: Target, { partition, topic }: Position, { cause, rec
  * come last, so that a transaction that fails has written none.
  */
 const bury = Effect.fnUntraced(function* (target: Target, pieces: ReadonlyArray<Piece>) {
+  const to = target.deadLetters
+  if (to === undefined) return
   const now = Math.floor(yield* Clock.currentTimeMillis)
   const letters = pieces.flatMap(({ position, stretch }) =>
-    stretch.refusals.map((refusal) => deadLetter(target, position, refusal, now))
+    stretch.refusals.map((refusal) => deadLetter(to, position, refusal, now))
   )
   if (letters.length === 0) return
   yield* Effect.logWarning(`${target.projection.name}: ${letters.length} records are dead letters`)
-  yield* target.deadLetters.producer.send(letters)
+  yield* to.producer.send(letters)
 })
 
 /** Rows, next offsets and owner check: one transaction. */

@@ -16,6 +16,8 @@ import * as Letters from "./letters.ts"
 import * as Members from "./members.ts"
 import * as Operator from "./operator.ts"
 import { plan, steps } from "./plan.ts"
+import { projectionRoutes } from "./projectionRoutes.ts"
+import * as Rebuilds from "./rebuilds.ts"
 import { together } from "./roster.ts"
 import type { PlannedNode, Selection, TopologyError } from "./plan.ts"
 import * as Supervisor from "./supervisor.ts"
@@ -135,8 +137,10 @@ const start = Effect.fnUntraced(function* (topology: AnyTopology, options: Layer
     failed: supervisor.failed
   })
   if (options.gateway !== undefined && nodes.some(({ name, replicas }) => name === gateway && replicas > 0)) {
-    const routes = topology.nodes.filter(isRoutes)
-    yield* Effect.provideContext(build(options.gateway(routes)), Context.add(services, Actors, actors))
+    const rebuilds = yield* Rebuilds.make(topology, services)
+    const shown = services.pipe(Context.add(Actors, actors), Context.add(Rebuilds.Rebuilds, rebuilds))
+    const routes = [...topology.nodes.filter(isRoutes), projectionRoutes]
+    yield* Effect.provideContext(build(options.gateway(routes)), shown)
   }
   return actors
 })

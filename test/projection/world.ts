@@ -17,7 +17,12 @@ export const sentences = Projection.make("sentences", {
   inbox: words,
   table: "sentences",
   create: (table) =>
-    SqlClient.SqlClient.use((sql) => sql`CREATE TABLE ${sql(table)} (id text PRIMARY KEY, text text NOT NULL)`),
+    SqlClient.SqlClient.use((sql) =>
+      Effect.andThen(
+        sql`CREATE TABLE ${sql(table)} (id text PRIMARY KEY, text text NOT NULL)`,
+        sql`CREATE INDEX ${sql(`${table}_by_text`)} ON ${sql(table)} (text)`
+      )
+    ),
   apply: Effect.fnUntraced(function* (table, changes) {
     const sql = yield* SqlClient.SqlClient
     for (const { key, value } of changes) {
