@@ -51,10 +51,14 @@ export const launch = Effect.fnUntraced(function* (name: string, brokers: string
   yield* start
   const ship: Ship = {
     restart: Effect.andThen(stop, anew),
-    kill: Effect.andThen(
-      Effect.suspend(() => running.kill("SIGKILL")),
-      anew
-    ),
+    kill: Effect.gen(function* () {
+      yield* running.kill("SIGKILL")
+      const end = yield* running.ended
+      expect(end, `how ${name} had ended before: ${running.stderr().slice(-2_000)}`).toMatchObject({
+        signal: "SIGKILL"
+      })
+      yield* anew
+    }),
     freeze: (seconds) =>
       Effect.gen(function* () {
         yield* running.kill("SIGSTOP")

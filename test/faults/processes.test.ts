@@ -23,7 +23,7 @@ afterAll(() => brokers?.stop())
 
 const keys = Array.from({ length: 40 }, (_, n) => `key-${n}`)
 /** How long processes are tormented, in milliseconds, beside the first rolling restart. */
-const torment = 60_000
+const tormented = 60_000
 /** A session is over after 10 seconds. */
 const pastSession = 13
 const seed = 5
@@ -55,18 +55,20 @@ const torments: ReadonlyArray<(ship: Ship) => Effect.Effect<void>> = [
 
 /** One thing after the other at random moments, each kind in turn, to any of them; a frozen one does not keep the next from its fate. */
 const tormenting = Effect.fnUntraced(function* (fleet: ReadonlyArray<Ship>) {
-  const end = (yield* Clock.currentTimeMillis) + torment
+  const end = (yield* Clock.currentTimeMillis) + tormented
   const busy = new Set<Ship>()
-  for (let n = 0; (yield* Clock.currentTimeMillis) < end; n++) {
+  let torment = 0
+  while ((yield* Clock.currentTimeMillis) < end) {
     yield* Effect.sleep(yield* Random.nextIntBetween(200, 3_000))
     const idle = fleet.filter((ship) => !busy.has(ship))
     if (idle.length === 0) continue
     const ship = idle[yield* Random.nextIntBetween(0, idle.length - 1)]!
     busy.add(ship)
     const done = Effect.sync(() => busy.delete(ship))
-    yield* Effect.forkScoped(Effect.ensuring(torments[n % torments.length]!(ship), done))
+    yield* Effect.forkScoped(Effect.ensuring(torments[torment++ % torments.length]!(ship), done))
   }
   while (busy.size > 0) yield* Effect.sleep(100)
+  expect(torment, "each kind of torment").toBeGreaterThan(torments.length)
 })
 
 /** Everything committed in a topic, by key, in order. */
