@@ -55,6 +55,11 @@ const doing: Doing<NodeServices.NodeServices> = {
       Effect.promise(() => import("./keys.ts")),
       (it) => it.keys(options)
     ),
+  projection: (options) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./projection.ts")),
+      (it) => it.projection(options)
+    ),
   bench: (options) =>
     Effect.flatMap(
       Effect.promise(() => import("./bench.ts")),
@@ -63,7 +68,7 @@ const doing: Doing<NodeServices.NodeServices> = {
 }
 
 /**
- * The command line around a topology: `start`, `topology`, `topics`, `import`, `status`, `dead-letters`, `keys`, `bench`. Reads the process's arguments, and ends the process
+ * The command line around a topology: `start`, `topology`, `topics`, `import`, `status`, `dead-letters`, `keys`, `projection`, `bench`. Reads the process's arguments, and ends the process
  * with 0 after a clean stop, 1 after a failure, 2 after a usage error.
  */
 export const main = (topology: Topology<Runnable>): void => {

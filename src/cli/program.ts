@@ -9,6 +9,7 @@ import * as flags from "./flags.ts"
 import type { ImportOptions } from "./import.ts"
 import type { KeysOptions } from "./keys.ts"
 import { load } from "./module.ts"
+import type { ProjectionOptions } from "./projection.ts"
 import type { StartOptions } from "./start.ts"
 import type { StatusOptions } from "./status.ts"
 import type { TopicsOptions } from "./topics.ts"
@@ -25,6 +26,7 @@ export interface Doing<R> {
   status(options: StatusOptions): Effect.Effect<void, unknown, R>
   deadLetters(options: LettersOptions): Effect.Effect<void, unknown, R>
   keys(options: KeysOptions): Effect.Effect<void, unknown, R>
+  projection(options: ProjectionOptions): Effect.Effect<void, unknown, R>
   bench(options: BenchOptions): Effect.Effect<void, unknown, R>
 }
 
@@ -129,6 +131,19 @@ export const sixfold = <R = never>(own: AnyTopology, doing: Doing<R>) =>
         Command.withDescription(
           "Pauses a key of an actor, resumes it (which also tries a held message again), or skips what it is held by."
         )
+      ),
+      Command.make(
+        "projection",
+        {
+          action: Argument.Literals("action", ["rebuild"] as const).pipe(
+            Argument.withDescription("What to do with it")
+          ),
+          name: Argument.String("name").pipe(Argument.withDescription("Its name, as sixfold topology shows it")),
+          ...server
+        },
+        doing.projection
+      ).pipe(
+        Command.withDescription("Makes the table of a projection anew, beside the one that is read, and swaps them.")
       ),
       Command.make(
         "bench",

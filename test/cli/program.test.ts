@@ -11,6 +11,7 @@ import type { BenchOptions } from "../../src/cli/bench.ts"
 import type { LettersOptions } from "../../src/cli/deadLetters.ts"
 import type { KeysOptions } from "../../src/cli/keys.ts"
 import { run } from "../../src/cli/program.ts"
+import type { ProjectionOptions } from "../../src/cli/projection.ts"
 import type { StartOptions } from "../../src/cli/start.ts"
 import type { StatusOptions } from "../../src/cli/status.ts"
 import type { TopicsOptions } from "../../src/cli/topics.ts"
@@ -29,6 +30,7 @@ interface Seen {
   status?: StatusOptions
   deadLetters?: LettersOptions
   keys?: KeysOptions
+  projection?: ProjectionOptions
   bench?: BenchOptions
   ran?: string
 }
@@ -46,6 +48,7 @@ const sixfold = (args: string, environment: Record<string, string> = {}) =>
         status: (status) => Effect.sync(() => void Object.assign(seen, { status })),
         deadLetters: (deadLetters) => Effect.sync(() => void Object.assign(seen, { deadLetters })),
         keys: (keys) => Effect.sync(() => void Object.assign(seen, { keys })),
+        projection: (projection) => Effect.sync(() => void Object.assign(seen, { projection })),
         bench: (bench) => Effect.sync(() => void Object.assign(seen, { bench }))
       },
       args.split(" ").filter((arg) => arg !== "")
@@ -226,6 +229,13 @@ describe("operators' commands", () => {
         id: Option.none(),
         all: false
       })
+      expect((yield* sixfold("projection rebuild site-projector")).seen.projection).toMatchObject({
+        action: "rebuild",
+        name: "site-projector"
+      })
+      for (const wrong of ["projection", "projection rebuild", "projection drop site-projector"]) {
+        expect((yield* sixfold(wrong)).code).toBe(2)
+      }
       expect((yield* sixfold("bench")).seen.bench).toEqual({ names: [] })
     })
   )

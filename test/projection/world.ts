@@ -81,12 +81,11 @@ export const writeTransaction = (key: string, ...values: ReadonlyArray<string>) 
     })
   )
 
-/** Until only the clock can move any of the processes. */
-const settled = Effect.fnUntraced(function* (all: ReadonlyArray<Actors["Service"]>) {
+/** Until only the clock can move the process. */
+export const quiet = Effect.fnUntraced(function* ({ busy, progress }: Actors["Service"]) {
   for (let [still, calm, last] = [0, 0, -1]; still < 500 && calm < 3; still++) {
-    const busy = yield* Effect.forEach(all, ({ busy }) => busy)
-    calm = busy.some((it) => it) ? 0 : calm + 1
-    const now = all.reduce((sum, { progress }) => sum + progress(), 0)
+    calm = (yield* busy) ? 0 : calm + 1
+    const now = progress()
     if (now !== last) still = 0
     last = now
     yield* Effect.yieldNow
@@ -103,11 +102,11 @@ export const start = Effect.fnUntraced(function* (client: string) {
     Layer.orDie
   )
   const actors = Context.get(yield* Layer.buildWithScope(running, scope), Actors)
-  yield* settled([actors])
+  yield* quiet(actors)
   return {
     actors,
-    quiet: settled([actors]),
-    pass: (time: Parameters<typeof TestClock.adjust>[0]) => Effect.andThen(TestClock.adjust(time), settled([actors])),
+    quiet: quiet(actors),
+    pass: (time: Parameters<typeof TestClock.adjust>[0]) => Effect.andThen(TestClock.adjust(time), quiet(actors)),
     replica: () => actors.status().find(({ name }) => name === sentences.name)!.replicas[0]!,
     stop: Scope.close(scope, Exit.void),
     freeze,
