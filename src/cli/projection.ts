@@ -37,7 +37,7 @@ export const projection = Effect.fnUntraced(function* (options: ProjectionOption
       return yield* new RequestFailed({ message: `${name}: the rebuild has failed; the server's log says why` })
     }
     const line = `${name}: ${state === "done" ? "rebuilt" : "rebuilding"}, ${done} of ${total} offsets`
-    if (line !== shown) yield* Console.log(line)
+    if (line !== shown && total > 0) yield* Console.log(line)
     if (state === "done") return
     shown = line
     yield* Effect.sleep(pause)

@@ -1,0 +1,162 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber, Layer, Logger, Option } from "effect"
+import { SqlClient } from "effect/sql"
+import { random } from "../actors/import/random.ts"
+import * as Embedded from "../../src/kafka/embedded/embedded.ts"
+import { EmbeddedBroker } from "../../src/kafka/embedded/embedded.ts"
+import { Kafka } from "../../src/kafka/kafka.ts"
+import { Sqlite } from "../../src/projection/index.ts"
+import { sentences, start, table, write } from "./world.ts"
+
+type Services = Kafka | EmbeddedBroker | SqlClient.SqlClient
+
+const services = Layer.mergeAll(Embedded.layerMemory, Sqlite.layer(":memory:"), Logger.layer([])).pipe(Layer.orDie)
+const run = <A, E>(body: Effect.Effect<A, E, Services>) => Effect.provide(body, services)
+const story = <A, E>(name: string, body: Effect.Effect<A, E, Services>) => it.effect(name, () => run(body))
+
+const letters = Effect.gen(function* () {
+  const kafka = yield* Kafka
+  const [found] = yield* kafka.topics.describe([`${sentences.name}.dead-letters`])
+  let count = 0
+  for (let partition = 0; partition < found!.partitions; partition++) {
+    const at = { topic: found!.name, partition }
+    const end = yield* kafka.topics.endOffset(at)
+    for (let offset = 0; offset < end; offset++) if (Option.isSome(yield* kafka.read({ ...at, offset }))) count++
+  }
+  return count
+})
+
+describe("any log under any trouble", () => {
+  it.effect("gives every word once and in order", () =>
+    Effect.gen(function* () {
+      for (let seed = 1; seed <= 15; seed++) {
+        const next = random(seed)
+        yield* run(
+          Effect.gen(function* () {
+            const { client, control } = yield* EmbeddedBroker
+            const said = new Map<string, Array<string>>()
+            let one = yield* start("one")
+            for (let word = 0; word < 40; word++) {
+              const key = `k${next(3)}`
+              said.set(key, [...(said.get(key) ?? []), String(word)])
+              yield* write(key, String(word))
+              yield* Effect.repeat(Effect.yieldNow, { times: next(40) })
+              switch (next(12)) {
+                case 0:
+                  yield* one.actors.crash(sentences.name)
+                  break
+                case 1:
+                  yield* one.stop
+                  one = yield* start("one")
+                  break
+                case 2:
+                  yield* control.rebalance(`sixfold.${sentences.name}`)
+                  break
+                case 3:
+                  yield* control.forgetOffsets(`sixfold.${sentences.name}`)
+                  break
+                case 4: {
+                  // Requests of this process fail or go unanswered until it is healed.
+                  const kinds = ["commit", "fetch", "topics", "join"]
+                  yield* control.intercept(({ kind }) =>
+                    Effect.sync(() =>
+                      !kinds.includes(kind) || next(2) === 0 ? "pass" : next(2) === 0 ? "fail" : "lose"
+                    )
+                  )
+                  yield* one.pass("6 seconds")
+                  yield* control.heal
+                  break
+                }
+                case 5:
+                  yield* client("one").freeze
+                  yield* Effect.repeat(Effect.yieldNow, { times: next(40) })
+                  yield* client("one").thaw
+                  break
+                case 6:
+                  yield* one.pass(`${1 + next(15)} seconds`)
+                  break
+              }
+            }
+            yield* one.quiet
+            yield* one.pass("2 minutes")
+            assert.deepStrictEqual(
+              new Map(Object.entries(yield* table)),
+              new Map([...said].map(([key, words]) => [key, words.join(" ")])),
+              `seed ${seed}`
+            )
+            assert.strictEqual(yield* letters, 0, `seed ${seed}`)
+            yield* one.stop
+          })
+        )
+      }
+    })
+  )
+})
+
+describe("a database in trouble", () => {
+  story(
+    "is waited for: nothing is a dead letter, and the table catches up",
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const one = yield* start("one")
+      yield* write("k", "a")
+      yield* one.quiet
+      yield* sql`PRAGMA query_only = ON`
+      yield* write("k", "b")
+      yield* one.pass("3 minutes")
+      assert.strictEqual(one.replica().state, "waiting")
+      assert.match(one.replica().trouble!.cause, /readonly|read-only/i)
+      yield* sql`PRAGMA query_only = OFF`
+      yield* one.pass("3 minutes")
+      assert.strictEqual(one.replica().state, "running")
+      assert.deepStrictEqual(yield* table, { k: "a b" })
+      assert.strictEqual(yield* letters, 0)
+      yield* one.stop
+    })
+  )
+
+  story(
+    "whose transaction somebody holds makes a stop wait, and lose nothing",
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const one = yield* start("one")
+      yield* write("k", "a")
+      yield* one.quiet
+      const [held, goOn] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      const other = yield* Effect.forkChild(
+        sql.withTransaction(Effect.andThen(Deferred.succeed(held, undefined), Deferred.await(goOn)))
+      )
+      yield* Deferred.await(held)
+      yield* write("k", "b")
+      yield* one.quiet
+      const stopping = yield* Effect.forkChild(one.stop, { startImmediately: true })
+      yield* Effect.repeat(Effect.yieldNow, { times: 100 })
+      yield* Deferred.succeed(goOn, undefined)
+      yield* Fiber.join(other)
+      yield* Fiber.join(stopping)
+      const again = yield* start("one")
+      assert.deepStrictEqual(yield* table, { k: "a b" })
+      yield* again.stop
+    })
+  )
+
+  story(
+    "that refuses everything is not the records' fault: the projection fails with most of them unharmed",
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const one = yield* start("one")
+      yield* write("k", "a")
+      yield* one.quiet
+      yield* sql`CREATE TRIGGER refuse BEFORE INSERT ON sentences BEGIN SELECT RAISE(ABORT, 'refused'); END`
+      yield* write("k", ...Array.from({ length: 150 }, (_, n) => String(n)))
+      yield* one.quiet
+      assert.strictEqual(one.replica().state, "failed")
+      assert.match(one.replica().trouble!.cause, /more than 100 records of one batch are refused/)
+      assert.strictEqual(yield* letters, 100)
+      yield* sql`DROP TRIGGER refuse`
+      yield* one.pass("10 minutes")
+      assert.strictEqual((yield* table)["k"]!.split(" ").length, 51)
+      yield* one.stop
+    })
+  )
+})
