@@ -95,6 +95,17 @@ export const data = text("data", {
   fallback: "./data"
 })
 
+export const database = given("database", {
+  metavar: "URL",
+  description: "PostgreSQL for the tables of projections, shared by all processes. Default: SQLite in --data"
+}).pipe(
+  parsed(
+    (value: string) => (/^postgres(ql)?:$/.test(URL.parse(value)?.protocol ?? "") ? value : undefined),
+    "an address, such as postgres://user:password@host:5432/database"
+  ),
+  Flag.optional
+)
+
 export const host = text("host", {
   metavar: "ADDRESS",
   description: "Address to listen on; other than loopback only with --token-file",

@@ -55,6 +55,7 @@ export const sixfold = <R = never>(own: AnyTopology, doing: Doing<R>) =>
           module,
           ...selection,
           kafka: flags.kafka,
+          database: flags.database,
           data: flags.data,
           host: flags.host,
           port: flags.port,

@@ -4,6 +4,7 @@ import { join } from "node:path"
 import type { AnyTopology } from "../actor/topology.ts"
 import { Readiness } from "../http/readiness.ts"
 import * as Server from "../http/server.ts"
+import { Postgres } from "../projection/postgres.ts"
 import { Sqlite } from "../projection/sqlite.ts"
 import { Log } from "../runtime/log.ts"
 import { ChannelKeys } from "../status/channelKeys.ts"
@@ -29,7 +30,7 @@ import { UsageError } from "./usage.ts"
 import { version } from "./version.ts"
 
 /** The services every process has. What is not the brokers' is kept in its data directory. */
-const services = (directory: string, { channelKeyFile, kafka }: StartOptions) => {
+const services = (directory: string, { channelKeyFile, database, kafka }: StartOptions) => {
   const keys = Option.match(channelKeyFile, {
     onNone: () => ChannelKeys.layerData(directory),
     onSome: ChannelKeys.layerFile
@@ -38,7 +39,10 @@ const services = (directory: string, { channelKeyFile, kafka }: StartOptions) =>
     Log.layer,
     Layer.provide(Channels.layer, keys),
     Readiness.layer,
-    Sqlite.layer(join(directory, "views.sqlite"))
+    Option.match(database, {
+      onNone: () => Sqlite.layer(join(directory, "views.sqlite")),
+      onSome: Postgres.layer
+    })
   ).pipe(Layer.provideMerge(Broker.layer(kafka, directory)))
 }
 

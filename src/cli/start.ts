@@ -6,6 +6,8 @@ import type { SelectionFlags } from "./topology.ts"
 export interface StartOptions extends SelectionFlags {
   /** Brokers, as host:port; none: the embedded one. */
   readonly kafka: Option.Option<ReadonlyArray<string>>
+  /** A PostgreSQL, as postgres://…; none: SQLite in the data directory. */
+  readonly database: Option.Option<string>
   readonly data: string
   readonly host: string
   readonly port: number

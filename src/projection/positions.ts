@@ -21,7 +21,7 @@ export interface Source extends TopicPartition {
  * The bookkeeping of all projections of a database, beside their tables. `table_name` is what the live table was made as: a
  * shadow has another name until it is swapped in.
  */
-export const createTables = Effect.fnUntraced(function* () {
+const create = Effect.fnUntraced(function* () {
   const sql = yield* SqlClient.SqlClient
   yield* sql`CREATE TABLE IF NOT EXISTS sixfold_projections (name text PRIMARY KEY, table_name text NOT NULL)`
   yield* sql`CREATE TABLE IF NOT EXISTS sixfold_offsets (
@@ -29,6 +29,9 @@ export const createTables = Effect.fnUntraced(function* () {
     cluster_id text NOT NULL, topic_id text NOT NULL, next_offset bigint NOT NULL, owner_no bigint NOT NULL,
     PRIMARY KEY (projection, topic, partition_no))`
 })
+
+/** Of several that create the same table at once, PostgreSQL refuses all but one: by then it is there. */
+export const createTables = () => Effect.retry(create(), { times: 3, while: ({ isRetryable }) => !isRetryable })
 
 /** Runs `create` the first time a projection is seen in this database; whoever comes second waits for the first's commit. */
 export const createOnce = Effect.fnUntraced(function* <E, R>(

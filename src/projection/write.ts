@@ -1,8 +1,9 @@
 import { Cause, Clock, Effect } from "effect"
-import { SqlClient, SqlError } from "effect/sql"
+import { SqlClient } from "effect/sql"
 import type { AnyProjection } from "../actor/projection.ts"
 import type { Producer } from "../kafka/kafka.ts"
 import { deadLetterRecord } from "../runtime/deadLetter.ts"
+import { mayBeTheRecord } from "./blame.ts"
 import { halves, refuse } from "./decode.ts"
 import type { Refusal, Stretch } from "./decode.ts"
 import { ProjectionError } from "./errors.ts"
@@ -27,15 +28,6 @@ export interface Target {
 
 /** So many records of one call may be refused by the database. */
 const mostRefused = 100
-
-/** Whether the database, or the projection, may have failed for what a record says: not for a connection, a lock or a statement. */
-const mayBeTheRecord = (cause: Cause.Cause<unknown>): boolean => {
-  if (Cause.hasInterrupts(cause)) return false
-  if (Cause.hasDies(cause)) return true
-  const error = Cause.squash(cause)
-  if (!SqlError.isSqlError(error)) return false
-  return ["UniqueViolation", "ConstraintError", "UnknownError"].includes(error.reason._tag)
-}
 
 const deadLetter = (
   to: NonNullable<Target["deadLetters"]>,

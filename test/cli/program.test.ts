@@ -131,6 +131,7 @@ describe("start", () => {
         actors: Option.none(),
         scale: Option.none(),
         kafka: Option.none(),
+        database: Option.none(),
         data: "./data",
         host: "127.0.0.1",
         port: 8080,
@@ -146,13 +147,14 @@ describe("start", () => {
   )
 
   const everyFlag =
-    "--actors reader,gateway --actors writer --scale reader=4 --scale=writer=0 --kafka a.example:1,[::1]:9092 --data d --host ::1 --port 0 --app shop " +
+    "--actors reader,gateway --actors writer --scale reader=4 --scale=writer=0 --kafka a.example:1,[::1]:9092 --database postgres://u:p@db.example/shop --data d --host ::1 --port 0 --app shop " +
     "--instance a-1 --token-file t --channel-key-file k --allow-origin https://a.example --allow-origin http://b.example:81 " +
     "--log json --drain 30"
   const everyValue = {
     actors: Option.some(["reader", "gateway", "writer"]),
     scale: Option.some({ reader: 4, writer: 0 }),
     kafka: Option.some(["a.example:1", "[::1]:9092"]),
+    database: Option.some("postgres://u:p@db.example/shop"),
     data: "d",
     host: "::1",
     port: 0,
@@ -177,6 +179,7 @@ describe("start", () => {
         SIXFOLD_ACTORS: "reader,gateway,writer",
         SIXFOLD_SCALE: "reader=4, writer=0",
         SIXFOLD_KAFKA: "a.example:1, [::1]:9092",
+        SIXFOLD_DATABASE: "postgres://u:p@db.example/shop",
         SIXFOLD_DATA: "d",
         SIXFOLD_HOST: "::1",
         SIXFOLD_PORT: "0",

@@ -5,19 +5,19 @@ import { TestClock } from "effect/testing"
 import { EmbeddedBroker } from "../../src/kafka/embedded/embedded.ts"
 import * as Embedded from "../../src/kafka/embedded/embedded.ts"
 import { Kafka } from "../../src/kafka/kafka.ts"
-import { Sqlite } from "../../src/projection/index.ts"
+import { database } from "./database.ts"
 import { sentences, start, table, words, write, writeControl, writeTransaction } from "./world.ts"
 
-const services = Layer.mergeAll(Embedded.layerMemory, Sqlite.layer(":memory:"), Logger.layer([])).pipe(Layer.orDie)
+const services = Layer.mergeAll(Embedded.layerMemory, database, Logger.layer([])).pipe(Layer.orDie)
 
 const story = <A, E>(name: string, body: Effect.Effect<A, E, Kafka | EmbeddedBroker | SqlClient.SqlClient>) =>
   it.effect(name, () => Effect.provide(body, services))
 
 const stored = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
-  const [row] = yield* sql<{ next_offset: number }>`SELECT next_offset FROM sixfold_offsets
+  const [row] = yield* sql<{ next_offset: number | string }>`SELECT next_offset FROM sixfold_offsets
     WHERE projection = ${sentences.name} AND partition_no = 0`
-  return row!.next_offset
+  return Number(row!.next_offset)
 })
 
 describe("two owners", () => {
@@ -59,10 +59,10 @@ describe("two owners", () => {
       const other = yield* Effect.forkChild(
         sql.withTransaction(
           Effect.gen(function* () {
-            yield* Deferred.succeed(waiting, undefined)
-            yield* Deferred.await(goOn)
             yield* sql`UPDATE sixfold_offsets SET owner_no = owner_no + 1, next_offset = next_offset + 1 WHERE partition_no = 0`
             yield* sql`UPDATE sentences SET text = text || ' b'`
+            yield* Deferred.succeed(waiting, undefined)
+            yield* Deferred.await(goOn)
           })
         )
       )

@@ -9,6 +9,7 @@ import { Projection } from "../../src/projection/index.ts"
 import { commandHeaders } from "../../src/runtime/control.ts"
 import { Actors } from "../../src/supervision/actors.ts"
 import * as Supervision from "../../src/supervision/layer.ts"
+import { breathe } from "./database.ts"
 
 export const words = Topic.make("words", { value: Schema.String, partitions: 2 })
 
@@ -88,7 +89,7 @@ export const quiet = Effect.fnUntraced(function* ({ busy, progress }: Actors["Se
     const now = progress()
     if (now !== last) still = 0
     last = now
-    yield* Effect.yieldNow
+    yield* breathe
   }
 })
 

@@ -1,0 +1,14 @@
+import { PgClient } from "@effect/sql-pg"
+import { type Layer, Redacted } from "effect"
+import type { SqlClient, SqlError } from "effect/sql"
+
+/**
+ * PostgreSQL as a `SqlClient`, shared by any number of processes. Fails where it cannot be reached at the start; later it is
+ * waited for.
+ *
+ * @param url `postgres://user:password@host:port/database`, with libpq's query parameters
+ */
+const layer = (url: string): Layer.Layer<SqlClient.SqlClient, SqlError.SqlError> =>
+  PgClient.layer({ url: Redacted.make(url), applicationName: "sixfold" })
+
+export const Postgres = { layer }
