@@ -1,4 +1,4 @@
-import { Array as Arr, Effect, Option, Schema } from "effect"
+import { Array as Arr, Effect, Option, Schema, SchemaGetter } from "effect"
 import { SqlClient } from "effect/sql"
 import { Projection } from "../../src/projection/index.ts"
 import { siteMetadata, siteMetadataCdc } from "./topics.ts"
@@ -13,8 +13,13 @@ const siteItself = ""
 /** Rows of one statement: five values each, below what SQLite takes as parameters (32,766). */
 const rowsPerStatement = 500
 
-/** PostgreSQL answers 64 bits as text. */
-const Version = Schema.Union([Schema.Int, Schema.NumberFromString])
+/** PostgreSQL answers 64 bits as a bigint. */
+const Version = Schema.Union([
+  Schema.Int,
+  Schema.BigInt.pipe(
+    Schema.decodeTo(Schema.Int, { decode: SchemaGetter.transform(Number), encode: SchemaGetter.transform(BigInt) })
+  )
+])
 const decodeRows = <A>(row: Schema.ConstraintDecoder<A>) => {
   const decode = Schema.decodeUnknownEffect(Schema.Array(row))
   // The rows are our own: one that cannot be read is a defect.

@@ -53,9 +53,9 @@ export const createOnce = Effect.fnUntraced(function* <E, R>(
 interface Row {
   readonly cluster_id: string
   readonly topic_id: string
-  /** PostgreSQL answers 64 bits as text. */
-  readonly next_offset: number | string
-  readonly owner_no: number | string
+  /** PostgreSQL answers 64 bits as a bigint. */
+  readonly next_offset: number | bigint
+  readonly owner_no: number | bigint
 }
 
 /**

@@ -47,8 +47,8 @@ interface LiveRow {
   readonly partition_no: number
   readonly cluster_id: string
   readonly topic_id: string
-  /** PostgreSQL answers 64 bits as text. */
-  readonly next_offset: number | string
+  /** PostgreSQL answers 64 bits as a bigint. */
+  readonly next_offset: number | bigint
 }
 
 /** The live table has applied records that the shadow has not. */

@@ -15,7 +15,7 @@ const story = <A, E>(name: string, body: Effect.Effect<A, E, Kafka | EmbeddedBro
 
 const stored = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
-  const [row] = yield* sql<{ next_offset: number | string }>`SELECT next_offset FROM sixfold_offsets
+  const [row] = yield* sql<{ next_offset: number | bigint }>`SELECT next_offset FROM sixfold_offsets
     WHERE projection = ${sentences.name} AND partition_no = 0`
   return Number(row!.next_offset)
 })
