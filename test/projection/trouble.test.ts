@@ -5,7 +5,7 @@ import { random } from "../actors/import/random.ts"
 import * as Embedded from "../../src/kafka/embedded/embedded.ts"
 import { EmbeddedBroker } from "../../src/kafka/embedded/embedded.ts"
 import { Kafka } from "../../src/kafka/kafka.ts"
-import { database, isPostgres } from "./database.ts"
+import { breathe, database, isPostgres } from "./database.ts"
 import { sentences, start, table, write } from "./world.ts"
 
 type Services = Kafka | EmbeddedBroker | SqlClient.SqlClient
@@ -121,6 +121,28 @@ describe("a database in trouble", () => {
       yield* one.pass("3 minutes")
       assert.strictEqual(one.replica().state, "running")
       assert.deepStrictEqual(yield* table, { k: "a b" })
+      assert.strictEqual(yield* letters, 0)
+      yield* one.stop
+    })
+  )
+
+  const inPostgres = isPostgres ? story : () => undefined
+  inPostgres(
+    "that ends all connections, again and again, gets every record once in the end",
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const one = yield* start("one")
+      const endAll = sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()`
+      const words = Array.from({ length: 40 }, (_, n) => String(n))
+      for (const word of words) {
+        yield* write("k", word)
+        yield* Effect.repeat(breathe, { times: Number(word) % 4 })
+        if (Number(word) % 3 === 0) yield* Effect.ignore(endAll)
+      }
+      yield* one.pass("10 minutes")
+      yield* one.pass("10 minutes")
+      assert.deepStrictEqual(yield* Effect.retry(table, { times: 5 }), { k: words.join(" ") })
       assert.strictEqual(yield* letters, 0)
       yield* one.stop
     })
