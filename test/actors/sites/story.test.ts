@@ -9,12 +9,14 @@ import {
   siteProjector
 } from "../../../actors/sites/installed-apps.ts"
 import { siteMetadataCdc } from "../../../actors/sites/topics.ts"
+import { EmbeddedBroker } from "../../../src/kafka/embedded/embedded.ts"
 import { Kafka } from "../../../src/kafka/kafka.ts"
+import { rebuild } from "../../../src/projection/rebuild.ts"
 import { TestKit } from "../../../src/testing/index.ts"
 import { random } from "../import/random.ts"
 import { cdc, cdcNull, plain, send, type Sent, topology, withSchemas } from "./world.ts"
 
-const story = <A, E>(name: string, body: Effect.Effect<A, E, TestKit | Kafka | SqlClient.SqlClient>) =>
+const story = <A, E>(name: string, body: Effect.Effect<A, E, TestKit | Kafka | EmbeddedBroker | SqlClient.SqlClient>) =>
   it.effect(name, () => body.pipe(Effect.provide(Layer.merge(TestKit.layer(topology), Logger.layer([])))))
 
 /** Sends, and waits until all of it is in the table. */
@@ -84,6 +86,34 @@ describe("the story of a site", () => {
       const as = (key: string): Sent => ({ topic: siteMetadataCdc, key, value: { ...(value as object), after } })
       yield* told(as("s1"), as('"s2"'), as("33"), as('{"schema":null,"payload":"s4"}'), as('{"site_id":55}'))
       for (const id of ["s1", "s2", "33", "s4", "55"]) assert.strictEqual(yield* apps(id), "v1: shop", id)
+    })
+  )
+})
+
+describe("a rebuild", () => {
+  story(
+    "answers the same, also from a log that was compacted, and goes on",
+    Effect.gen(function* () {
+      yield* told(plain("s1", 1, ["a"]), plain("s2", 1, ["a"]), plain("s3", 1, ["a"]), cdc("c", "s4", 1, ["a"]))
+      yield* told(plain("s1", 2, ["b", "a"]), plain("s2", null), cdc("d", "s4", 1), cdc("r", "s5", 9, ["b"]))
+      const answers = Effect.gen(function* () {
+        const sites = yield* Effect.forEach(["s1", "s2", "s3", "s4", "s5"], apps)
+        return [sites, yield* listSites("a", "", 10), yield* listSites("b", "", 10)]
+      })
+      const before = yield* answers
+      assert.deepStrictEqual(before, [
+        ["v2: b a", "unknown", "v1: a", "unknown", "v9: b"],
+        ["s1", "s3"],
+        ["s1", "s5"]
+      ])
+      const { control } = yield* EmbeddedBroker
+      yield* control.clean
+      yield* SqlClient.SqlClient.use((sql) => sql`DELETE FROM ${sql(installedAppsTable)} WHERE site_id <> 's3'`)
+      yield* rebuild(siteProjector, () => undefined)
+      assert.deepStrictEqual(yield* answers, before)
+      yield* told(plain("s1", 1, ["late"]), plain("s1", 3, ["new"]), cdc("u", "s5", 8, ["late"]))
+      assert.strictEqual(yield* apps("s1"), "v3: new")
+      assert.strictEqual(yield* apps("s5"), "v9: b")
     })
   )
 })
