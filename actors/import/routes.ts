@@ -1,8 +1,8 @@
-import { Clock, Effect, Layer, Option, Schema, Stream } from "effect"
+import { Clock, Effect, Layer, Option, Stream } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { SqlClient } from "effect/sql"
-import { Log, problem, requestedChannel, uploadBody } from "../../src/index.ts"
+import { json, Log, Page, problem, requestedChannel, uploadBody } from "../../src/index.ts"
 import { normalizeEmail } from "./contact.ts"
 import { findContact, listContacts } from "./contacts-view.ts"
 import { uploadBegan } from "./import-id.ts"
@@ -11,8 +11,6 @@ import { rejectLine, rejectsHeader } from "./rejects-csv.ts"
 import { readRejects } from "./rejects-view.ts"
 import { imports } from "./topics.ts"
 import { upload } from "./upload.ts"
-
-const json = (body: unknown, status = 200) => HttpServerResponse.jsonUnsafe(body, { status })
 
 const unknownImport = (importId: string) =>
   problem(404, "UnknownImport", `no import has the id ${JSON.stringify(importId)}`)
@@ -76,13 +74,6 @@ const getRejects = HttpRouter.add(
     })
   })
 )
-
-const Page = Schema.Struct({
-  after: Schema.String.pipe(Schema.withDecodingDefaultKey(Effect.succeed(""))),
-  limit: Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 1, maximum: 1_000 })).pipe(
-    Schema.withDecodingDefaultKey(Effect.succeed("100"))
-  )
-})
 
 const getContacts = HttpRouter.add(
   "GET",

@@ -1,11 +1,9 @@
 import { Effect, Layer, Option, Schema } from "effect"
-import { HttpRouter, HttpServerResponse } from "effect/http"
-import { jsonBody, Log, problem, requestedChannel } from "../../src/index.ts"
+import { HttpRouter } from "effect/http"
+import { json, jsonBody, Log, problem, requestedChannel } from "../../src/index.ts"
 import { findStock } from "./inventory-view.ts"
 import { findOrder } from "./orders-view.ts"
 import { checkouts, OrderId, Place, Quantity, Sku, stock } from "./topics.ts"
-
-const json = (body: unknown, status = 200) => HttpServerResponse.jsonUnsafe(body, { status })
 
 const Checkout = Schema.Struct({ orderId: OrderId, userId: Place.fields.userId, items: Place.fields.items })
 

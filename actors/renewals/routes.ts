@@ -1,10 +1,8 @@
 import { Effect, Layer, Option } from "effect"
-import { HttpRouter, HttpServerResponse } from "effect/http"
-import { jsonBody, Log, problem, requestedChannel } from "../../src/index.ts"
+import { HttpRouter } from "effect/http"
+import { json, jsonBody, Log, problem, requestedChannel } from "../../src/index.ts"
 import { findSubscription } from "./subscriptions-view.ts"
 import { subscriptions, Terms } from "./topics.ts"
-
-const json = (body: unknown, status = 200) => HttpServerResponse.jsonUnsafe(body, { status })
 
 const longestId = 256
 

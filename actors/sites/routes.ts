@@ -1,10 +1,8 @@
 import { Effect, Layer, Option, Schema } from "effect"
-import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { jsonBody, type KafkaError, Log, problem, refuse } from "../../src/index.ts"
+import { HttpRouter, HttpServerRequest } from "effect/http"
+import { json, jsonBody, type KafkaError, Log, Page, problem, refuse } from "../../src/index.ts"
 import { findInstalledApps, listSites } from "./installed-apps.ts"
 import { SiteMetadata, siteMetadata } from "./topics.ts"
-
-const json = (body: unknown, status = 200) => HttpServerResponse.jsonUnsafe(body, { status })
 
 const Id = Schema.String.check(
   Schema.isMinLength(1),
@@ -44,13 +42,6 @@ const getInstalledApps = HttpRouter.add(
     })
   })
 )
-
-const Page = Schema.Struct({
-  after: Schema.String.pipe(Schema.withDecodingDefaultKey(Effect.succeed(""))),
-  limit: Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 1, maximum: 1_000 })).pipe(
-    Schema.withDecodingDefaultKey(Effect.succeed("100"))
-  )
-})
 
 const getSites = HttpRouter.add(
   "GET",

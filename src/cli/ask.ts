@@ -2,8 +2,8 @@ import { Effect } from "effect"
 import type { Schema } from "effect"
 import { HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
 import { printable } from "./printable.ts"
-import { authorized, notOurs, problemOf, RequestFailed } from "./upload.ts"
-import type { Destination } from "./upload.ts"
+import { authorized, notOurs, problemOf, RequestFailed } from "./request.ts"
+import type { Destination } from "./request.ts"
 import { UsageError } from "./usage.ts"
 
 /** How long an answer may take. */

@@ -6,8 +6,8 @@ import { destination } from "./destination.ts"
 import type { DestinationFlags } from "./destination.ts"
 import { printable } from "./printable.ts"
 import { table } from "./table.ts"
-import { RequestFailed } from "./upload.ts"
-import type { Destination } from "./upload.ts"
+import { RequestFailed } from "./request.ts"
+import type { Destination } from "./request.ts"
 import { UsageError } from "./usage.ts"
 
 /** `sixfold dead-letters`' arguments. */

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import type { Option } from "effect"
 import { readToken } from "./token.ts"
-import type { Destination } from "./upload.ts"
+import type { Destination } from "./request.ts"
 
 /** `--url` and `--token-file`. */
 export interface DestinationFlags {

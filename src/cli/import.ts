@@ -4,7 +4,8 @@ import { connect } from "../client/index.ts"
 import type { Client, Update } from "../client/index.ts"
 import { ImportCounts, isOver, line, rowsOf } from "./progress.ts"
 import { readToken } from "./token.ts"
-import { RequestFailed, reach, readable, upload } from "./upload.ts"
+import { RequestFailed } from "./request.ts"
+import { reach, readable, upload } from "./upload.ts"
 
 /** `sixfold import`'s arguments. */
 export interface ImportOptions {

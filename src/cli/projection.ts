@@ -3,7 +3,7 @@ import { Console, Effect, Schema } from "effect"
 import { ask } from "./ask.ts"
 import { destination } from "./destination.ts"
 import type { DestinationFlags } from "./destination.ts"
-import { RequestFailed } from "./upload.ts"
+import { RequestFailed } from "./request.ts"
 
 /** `sixfold projection`'s arguments. */
 export interface ProjectionOptions extends DestinationFlags {

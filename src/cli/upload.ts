@@ -1,29 +1,10 @@
-import type { Redacted } from "effect"
-import { Effect, FileSystem, Option, Schema } from "effect"
+import { Effect, FileSystem, Schema } from "effect"
 import { HttpBody, HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
+import { authorized, notOurs, problemOf, RequestFailed } from "./request.ts"
+import type { Destination } from "./request.ts"
 import { UsageError } from "./usage.ts"
 
-/** The server, or the way to it, did not take what was sent. */
-export class RequestFailed extends Schema.TaggedError<RequestFailed>()("RequestFailed", { message: Schema.String }) {}
-
-/** A server and what it wants to see. */
-export interface Destination {
-  readonly url: URL
-  readonly token: Option.Option<Redacted.Redacted>
-}
-
-/** How the server words every refusal. */
-const Problem = Schema.Struct({ error: Schema.String, message: Schema.String })
 const Accepted = Schema.Struct({ importId: Schema.String, channel: Schema.String })
-
-export const problemOf = HttpClientResponse.schemaBodyJson(Problem)
-export const notOurs = ({ url }: Destination) => new RequestFailed({ message: `${url.origin} is not a Sixfold server` })
-
-export const authorized = ({ token }: Destination) =>
-  Option.match(token, {
-    onNone: () => (request: HttpClientRequest.HttpClientRequest) => request,
-    onSome: (token) => HttpClientRequest.bearerToken(token)
-  })
 
 const unreadable = (file: string, reason: string) => new UsageError({ message: `cannot read ${file}: ${reason}` })
 

@@ -1,12 +1,11 @@
 import { Effect, Layer, Option } from "effect"
-import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { HttpRouter, HttpServerRequest } from "effect/http"
+import { json } from "../http/json.ts"
 import { problem } from "../http/problem.ts"
 import { letterAt } from "../runtime/letters.ts"
 import type { LetterCommand } from "../runtime/control.ts"
 import { Actors } from "./actors.ts"
 import type { LetterRefused } from "./letters.ts"
-
-const json = (body: unknown, status = 200) => HttpServerResponse.jsonUnsafe(body, { status })
 
 const statuses = { UnknownLetter: 404, ReplayLimit: 409, NoKey: 409, AtLeastOnce: 409, Projection: 409 } as const
 const refused = ({ message, reason }: LetterRefused) => Effect.succeed(problem(statuses[reason], reason, message))

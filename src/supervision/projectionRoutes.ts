@@ -1,10 +1,9 @@
 import { Effect, Layer } from "effect"
-import { HttpRouter, HttpServerResponse } from "effect/http"
+import { HttpRouter } from "effect/http"
+import { json } from "../http/json.ts"
 import { problem } from "../http/problem.ts"
 import { Actors } from "./actors.ts"
 import { Rebuilds } from "./rebuilds.ts"
-
-const json = (body: unknown, status = 200) => HttpServerResponse.jsonUnsafe(body, { status })
 
 const named = Effect.map(HttpRouter.params, ({ name }) => name ?? "")
 

@@ -1,13 +1,12 @@
 import { Effect, Layer } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
+import { json } from "../http/json.ts"
 import { problem } from "../http/problem.ts"
 import type { KeyCommand } from "../runtime/control.ts"
 import { Actors } from "./actors.ts"
 import { letterRoutes } from "./letterRoutes.ts"
 import { prometheus } from "./metrics.ts"
-
-const json = (body: unknown, status = 200) => HttpServerResponse.jsonUnsafe(body, { status })
 
 const named = Effect.map(HttpRouter.params, ({ name }) => name ?? "")
 
