@@ -1,79 +1,24 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
-import type { Fiber } from "effect"
-import { Actor, Topic } from "../../src/index.ts"
-import { noHeaders } from "../../src/kafka/records.ts"
 import type { KafkaRecord } from "../../src/kafka/records.ts"
-import type { Ending, Outcome } from "../../src/runtime/attempt.ts"
 import type { Cell } from "../../src/runtime/cell.ts"
 import { complete } from "../../src/runtime/completion.ts"
 import { commandHeaders, encodeCommand } from "../../src/runtime/control.ts"
 import type { KeyCommand } from "../../src/runtime/control.ts"
 import { admit as take } from "../../src/runtime/admission.ts"
-import { Partition } from "../../src/runtime/partition.ts"
+import type { Partition } from "../../src/runtime/partition.ts"
 import { restoreRecord } from "../../src/runtime/restore.ts"
 import { transaction } from "../../src/runtime/settle.ts"
 import { nextTask } from "../../src/runtime/task.ts"
+import { batchOf, fiber, outcomeOf, partitionOf, record } from "./world.ts"
 
 const utf8 = new TextEncoder()
-const numbers = Topic.make("numbers", { value: Schema.Int, partitions: 1 })
-const { definition } = Actor.make("sum", { inbox: numbers, state: Schema.Int, initial: 0 }).handle({
-  message: (state, message) => Effect.succeed(state + message)
-})
-const fiber = { interruptUnsafe: () => {} } as unknown as Fiber.Fiber<unknown, unknown>
-
-const make = () => {
-  const partition = new Partition(
-    {
-      definition,
-      deadLetters: "sum.dead-letters",
-      expect: () => {},
-      wake: () => {},
-      capacity: 64,
-      capacityBytes: 1e6,
-      holdLimit: 1_000
-    },
-    { topic: "numbers", partition: 0 },
-    "id"
-  )
-  partition.activate(0, "id")
-  return partition
-}
-
-const message = (offset: number): KafkaRecord => ({
-  offset,
-  timestamp: 0,
-  key: utf8.encode("a"),
-  value: utf8.encode("1"),
-  headers: noHeaders
-})
+const message = (offset: number): KafkaRecord => ({ ...record(offset, "a"), value: utf8.encode("1") })
 const command = (offset: number, op: KeyCommand["op"], actor = "sum"): KafkaRecord => ({
   ...message(offset),
   headers: commandHeaders(actor),
   value: encodeCommand({ op })
 })
-const admit = (partition: Partition, record: KafkaRecord) =>
-  take(
-    partition,
-    {
-      topic: "numbers",
-      partition: 0,
-      records: [record],
-      fromOffset: record.offset,
-      nextOffset: record.offset + 1,
-      endOffset: record.offset + 1
-    },
-    0
-  )
-
-const outcome = (ending: Ending, cell: Cell): Outcome => ({
-  state: cell.state,
-  bytes: null,
-  emitted: [],
-  reported: [],
-  timers: undefined,
-  ending
-})
+const admit = (partition: Partition, record: KafkaRecord) => take(partition, batchOf([record]), 0)
 
 /** Runs the key's next task to the ending; whether there was one. */
 const run = (partition: Partition, cell: Cell, ending: "Settled" | "Hold", now = 0): boolean => {
@@ -85,7 +30,7 @@ const run = (partition: Partition, cell: Cell, ending: "Settled" | "Hold", now =
     partition,
     cell,
     task,
-    outcome(ending === "Settled" ? { _tag: "Settled" } : { _tag: "Hold", cause: "Declined" }, cell),
+    outcomeOf(cell, ending === "Settled" ? { _tag: "Settled" } : { _tag: "Hold", cause: "Declined" }),
     now
   )
   return true
@@ -99,7 +44,7 @@ const settled = (partition: Partition) => {
 
 describe("an operator's command", () => {
   it("pauses a key until it is resumed, also over a restart, while the commit moves on", () => {
-    const partition = make()
+    const partition = partitionOf()
     admit(partition, command(0, "pause"))
     admit(partition, message(1))
     const cell = partition.cells.get("a")!
@@ -107,7 +52,7 @@ describe("an operator's command", () => {
     const { offsets, records } = settled(partition)
     assert.strictEqual(offsets!.committed[0]!.offset, 2)
 
-    const next = make()
+    const next = partitionOf()
     next.phase = "restoring"
     records.forEach((record, offset) => restoreRecord(next, { ...record, offset }))
     next.activate(2, "id")
@@ -120,7 +65,7 @@ describe("an operator's command", () => {
   })
 
   it("tries a held message again, in its place", () => {
-    const partition = make()
+    const partition = partitionOf()
     admit(partition, message(0))
     admit(partition, message(1))
     const cell = partition.cells.get("a")!
@@ -134,7 +79,7 @@ describe("an operator's command", () => {
   })
 
   it("skips a held message into the dead letters, and goes on with the next", () => {
-    const partition = make()
+    const partition = partitionOf()
     admit(partition, message(0))
     admit(partition, message(1))
     const cell = partition.cells.get("a")!
@@ -150,14 +95,14 @@ describe("an operator's command", () => {
   })
 
   it("keeps the order of a key that is paused while its message runs, fails and is retried", () => {
-    const partition = make()
+    const partition = partitionOf()
     for (const offset of [0, 1, 2]) admit(partition, message(offset))
     const cell = partition.cells.get("a")!
     const task = nextTask(partition, cell, 0)!
     partition.started(cell, { task, since: 0, fiber })
     admit(partition, command(3, "pause"))
     partition.stopped(cell)
-    complete(partition, cell, task, outcome({ _tag: "Retry", cause: "Unavailable", delay: 10 }, cell), 0)
+    complete(partition, cell, task, outcomeOf(cell, { _tag: "Retry", cause: "Unavailable", delay: 10 }), 0)
     assert.deepStrictEqual(
       cell.parked.map(({ offset }) => offset),
       [0, 1, 2]
@@ -165,7 +110,7 @@ describe("an operator's command", () => {
   })
 
   it("skips nothing where nothing waits", () => {
-    const partition = make()
+    const partition = partitionOf()
     admit(partition, message(0))
     admit(partition, command(1, "skip"))
     const cell = partition.cells.get("a")!
@@ -174,7 +119,7 @@ describe("an operator's command", () => {
   })
 
   it("passes over what is another actor's or cannot be read", () => {
-    const partition = make()
+    const partition = partitionOf()
     admit(partition, command(0, "pause", "other"))
     admit(partition, { ...command(1, "pause"), value: utf8.encode("{") })
     admit(partition, { ...command(2, "pause"), value: null })
