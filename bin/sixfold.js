@@ -29,12 +29,11 @@ const pinned = () => {
 const heap = ["--max-semi-space-size=4", "--heap-growing-percent=50"]
 
 const runIn = (binary) => {
-  const child = spawn(binary, [...heap, entry, ...process.argv.slice(2)], { stdio: "inherit" })
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2"]
-  for (const signal of signals) {
-    // A terminal sends SIGINT to the whole group: the child has it already, and two would skip the drain.
-    process.on(signal, () => (signal === "SIGINT" && process.stdin.isTTY ? undefined : child.kill(signal)))
-  }
+  // A group of its own: terminals, `timeout` and service managers signal a whole group, and the program would take the copy that is
+  // handed on for a second signal, which ends its drain.
+  const detached = process.platform !== "win32"
+  const child = spawn(binary, [...heap, entry, ...process.argv.slice(2)], { stdio: "inherit", detached })
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2"]) process.on(signal, () => child.kill(signal))
   child.on("error", (error) => {
     process.stderr.write(`sixfold: cannot run ${binary}: ${error.message}\n`)
     process.exit(1)

@@ -16,6 +16,12 @@ if (command === "wait") {
   for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => { clearInterval(beat); console.log(signal); process.exitCode = 7 })
   console.log("waiting")
 }
+if (command === "count") {
+  let count = 0
+  const beat = setInterval(() => {}, 1000)
+  process.on("SIGTERM", () => { if (count++ === 0) setTimeout(() => { clearInterval(beat); console.log(count) }, 300) })
+  console.log("waiting")
+}
 if (command === "echo") for await (const chunk of process.stdin) process.stdout.write(rest.join(" ") + ": " + chunk)
 `
 
@@ -73,6 +79,15 @@ describe.each(["newer", "older"] as const)("sixfold, started by a Node that is %
     const child = start(folder, age, ["wait"])
     child.stdout?.once("data", () => child.kill(signal))
     expect(await ending(child)).toEqual({ code: 7, output: `waiting\n${signal}\n` })
+  })
+})
+
+describe.each(["newer", "older"] as const)("sixfold, in a process group, started by a Node that is %s", (age) => {
+  it("takes a signal to the whole group once: a second would end the drain", async () => {
+    const args = [...(age === "older" ? ["--import", older] : []), join(folder, "bin/sixfold.js"), "count"]
+    const child = spawn(process.execPath, args, { detached: true })
+    child.stdout?.once("data", () => process.kill(-child.pid!, "SIGTERM"))
+    expect((await ending(child)).output).toBe("waiting\n1\n")
   })
 })
 
