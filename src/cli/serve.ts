@@ -66,6 +66,11 @@ export const serve = Effect.fnUntraced(
       return yield* new UsageError({ message })
     }
     const token = yield* readToken(options.tokenFile)
+    const binding = { host: options.host, ...(Option.isSome(token) ? { token: token.value } : {}) }
+    yield* Server.refuseUnsafe(binding)
+    if (Option.isSome(options.channelKeyFile)) {
+      yield* Effect.scoped(Layer.build(ChannelKeys.layerFile(options.channelKeyFile.value)))
+    }
     const directory = yield* DataDirectory.open(options.data)
     const instance = Option.getOrElse(options.instance, () => directory.instance)
     yield* Effect.logInfo(`${topology.name} starts as ${instance}, with its data in ${directory.path}`)
@@ -75,9 +80,8 @@ export const serve = Effect.fnUntraced(
       instance,
       members: true,
       gateway: gateway(topology, {
-        host: options.host,
+        ...binding,
         port: options.port,
-        ...(Option.isSome(token) ? { token: token.value } : {}),
         docs: { title: topology.name, version, descriptions },
         allowOrigins: Option.getOrElse(options.allowOrigin, () => []),
         drain: `${options.drain} seconds`

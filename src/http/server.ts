@@ -36,7 +36,8 @@ export interface Options {
 /** A server that anyone on the network could use was asked for. */
 export class UnsafeBinding extends Schema.TaggedError<UnsafeBinding>()("UnsafeBinding", { message: Schema.String }) {}
 
-const refuseUnsafe = (options: Options) =>
+/** Fails for an address that others can reach, without a token. */
+export const refuseUnsafe = (options: Pick<Options, "host" | "token">) =>
   options.token !== undefined || isLoopback(options.host)
     ? Effect.void
     : Effect.fail(

@@ -100,9 +100,21 @@ describe("a process", () => {
 
   it.live("does not open itself to the network without a token", () =>
     Effect.gen(function* () {
-      const running = yield* start(yield* directory, "--host", "0.0.0.0")
+      const data = yield* directory
+      const running = yield* start(data, "--host", "0.0.0.0")
       expect(yield* running.ended).toEqual({ code: 2, signal: null })
       expect(running.stderr()).toMatch(/^sixfold: --host 0\.0\.0\.0 is not loopback: .*--token-file\)\n$/)
+      expect(yield* (yield* FileSystem.FileSystem).exists(data)).toBe(false)
+    }).pipe(node)
+  )
+
+  it.live("refuses a channel key it cannot read before it touches anything", () =>
+    Effect.gen(function* () {
+      const data = yield* directory
+      const running = yield* start(data, "--channel-key-file", `${data}/no.key`)
+      expect(yield* running.ended).toEqual({ code: 2, signal: null })
+      expect(running.stderr()).toContain("no.key")
+      expect(yield* (yield* FileSystem.FileSystem).exists(data)).toBe(false)
     }).pipe(node)
   )
 
