@@ -226,6 +226,7 @@ export const make = Effect.fnUntraced(function* (
         topic,
         partition,
         lag: Math.max(0, end - read),
+        settled: read,
         inFlight: 0,
         parked: 0,
         held: null

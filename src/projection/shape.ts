@@ -17,6 +17,8 @@ export interface PartitionStatus {
   readonly partition: number
   /** Records not yet in the table, by position. */
   readonly lag: number
+  /** The next offset that is not in the table. */
+  readonly settled: number
   readonly inFlight: number
   readonly parked: number
   readonly held: null

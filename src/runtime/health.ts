@@ -20,6 +20,8 @@ export interface PartitionStatus {
   readonly partition: number
   /** Messages in the inbox that are not settled, by position. */
   readonly lag: number
+  /** The inbox's next offset that is not settled: two of them and the time between make a rate. */
+  readonly settled?: number
   readonly inFlight: number
   readonly parked: number
   /** What holds the partition's progress, or a key of it, if anything does. */
@@ -70,6 +72,7 @@ export const partitionStatus = (partition: Partition, circumstances: Circumstanc
   return {
     partition: partition.partition,
     lag,
+    settled,
     inFlight: partition.window.size,
     parked,
     held: held && told(held),

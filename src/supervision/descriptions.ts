@@ -15,6 +15,7 @@ const partition = object(
     topic: text,
     partition: count,
     lag: count,
+    settled: count,
     inFlight: count,
     parked: count,
     held: { oneOf: [held, { type: "null" }] },
@@ -22,7 +23,7 @@ const partition = object(
     oldestParked: text,
     restoring: object({ done: count, end: count })
   },
-  ["topic", "stuck", "oldestParked", "restoring"]
+  ["topic", "settled", "stuck", "oldestParked", "restoring"]
 )
 const replica = object(
   {

@@ -14,6 +14,7 @@ const PartitionSchema = Schema.Struct({
   topic: Schema.optionalKey(Schema.String),
   partition: Count,
   lag: Count,
+  settled: Schema.optionalKey(Count),
   inFlight: Count,
   parked: Count,
   held: Schema.NullOr(HeldSchema),
