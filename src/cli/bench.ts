@@ -8,21 +8,23 @@ import { UsageError } from "./usage.ts"
 export interface BenchOptions {
   /** Folders of bench/, or `folder/file`; none: all that need no broker. */
   readonly names: ReadonlyArray<string>
+  /** What each of them is given: all that followed `--`. */
+  readonly rest: ReadonlyArray<string>
 }
 
 export class BenchFailed extends Schema.TaggedError<BenchFailed>()("BenchFailed", { message: Schema.String }) {}
 
 /** Its output is ours. Interrupted, it is ended. */
-const run = (script: string, names: ReadonlyArray<string>) =>
+const run = (script: string, args: ReadonlyArray<string>) =>
   Effect.callback<number>((resume) => {
-    const child = spawn(process.execPath, [script, ...names], { stdio: "inherit" })
+    const child = spawn(process.execPath, [script, ...args], { stdio: "inherit" })
     child.on("error", (error) => resume(Effect.die(error)))
     child.on("close", (code) => resume(Effect.succeed(code ?? 1)))
     return Effect.sync(() => child.kill())
   })
 
 /** `sixfold bench`: runs benchmarks of this repository. Fails with `UsageError` for a name there is not, `BenchFailed` where one failed. */
-export const bench = Effect.fnUntraced(function* ({ names }: BenchOptions) {
+export const bench = Effect.fnUntraced(function* ({ names, rest }: BenchOptions) {
   const [fs, path] = [yield* FileSystem.FileSystem, yield* Path.Path]
   const folder = fileURLToPath(new URL("../../bench/", import.meta.url))
   const script = path.join(folder, "run.ts")
@@ -38,6 +40,6 @@ export const bench = Effect.fnUntraced(function* ({ names }: BenchOptions) {
       return yield* new UsageError({ message: `no benchmark is named ${JSON.stringify(name)}` })
     }
   }
-  const code = yield* run(script, names)
+  const code = yield* run(script, [...names, "--", ...rest])
   if (code !== 0) return yield* new BenchFailed({ message: `a benchmark ended with ${code}` })
 })

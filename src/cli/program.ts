@@ -44,8 +44,8 @@ const server = { url: flags.url, tokenFile: flags.tokenFile }
 
 const selection = { actors: flags.actors, scale: flags.scale }
 
-/** Every command around one topology. */
-export const sixfold = <R = never>(own: AnyTopology, doing: Doing<R>) =>
+/** Every command around one topology. `benchArguments`: what `bench` hands on. */
+const sixfold = <R = never>(own: AnyTopology, doing: Doing<R>, benchArguments: ReadonlyArray<string>) =>
   Command.make("sixfold").pipe(
     Command.withDescription(`Runs and operates the topology ${own.name}.`),
     Command.withSubcommands([
@@ -154,16 +154,23 @@ export const sixfold = <R = never>(own: AnyTopology, doing: Doing<R>) =>
             Argument.variadic()
           )
         },
-        doing.bench
-      ).pipe(Command.withDescription("Runs benchmarks."))
+        ({ names }) => doing.bench({ names, rest: benchArguments })
+      ).pipe(Command.withDescription("Runs benchmarks. What follows -- is for each of them."))
     ])
   )
 
 const builtIns = CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] })
 
+/** Behind a `--` the parser sees operands: what is meant for benchmarks would be more of their names. */
+const cutForBench = (args: ReadonlyArray<string>) => {
+  const border = args[0] === "bench" ? args.indexOf("--") : -1
+  return border === -1 ? { own: args, rest: [] } : { own: args.slice(0, border), rest: args.slice(border + 1) }
+}
+
 /** Runs the command that the arguments name; answers the exit code. What went wrong has been told on standard error. */
-export const run = <R = never>(own: AnyTopology, doing: Doing<R>, args: ReadonlyArray<string>) =>
-  Command.runWith(sixfold(own, doing), { version })(args).pipe(
+export const run = <R = never>(topology: AnyTopology, doing: Doing<R>, args: ReadonlyArray<string>) => {
+  const { own, rest } = cutForBench(args)
+  return Command.runWith(sixfold(topology, doing, rest), { version })(own).pipe(
     Effect.exit,
     Effect.flatMap(exitCode),
     Effect.provide(Layer.mergeAll(builtIns, presenter))

@@ -239,7 +239,7 @@ describe("operators' commands", () => {
       for (const wrong of ["projection", "projection rebuild", "projection drop site-projector"]) {
         expect((yield* sixfold(wrong)).code).toBe(2)
       }
-      expect((yield* sixfold("bench")).seen.bench).toEqual({ names: [] })
+      expect((yield* sixfold("bench")).seen.bench).toEqual({ names: [], rest: [] })
     })
   )
 
@@ -250,7 +250,14 @@ describe("operators' commands", () => {
       expect(seen.keys).toMatchObject({ ...there, action: Option.some("skip"), key: Option.some("--all") })
       const letters = yield* sixfold("dead-letters renewals replay --key=-1 --url http://[::1]:1 --token-file t")
       expect(letters.seen.deadLetters).toMatchObject({ ...there, action: "replay", key: Option.some("-1") })
-      expect((yield* sixfold("bench runtime kv")).seen.bench).toEqual({ names: ["runtime", "kv"] })
+    })
+  )
+
+  it.effect("hand what follows -- on to the benchmarks, flags and second dashes as well", () =>
+    Effect.gen(function* () {
+      expect((yield* sixfold("bench runtime kv")).seen.bench).toEqual({ names: ["runtime", "kv"], rest: [] })
+      const { seen } = yield* sixfold("bench kafka -- memory --help -- 5")
+      expect(seen.bench).toEqual({ names: ["kafka"], rest: ["memory", "--help", "--", "5"] })
     })
   )
 })
