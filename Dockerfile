@@ -11,6 +11,7 @@ WORKDIR /app
 RUN install -d -o node -g node -m 0700 /data
 COPY --from=install /app/node_modules ./node_modules
 COPY package.json LICENSE ./
+COPY bin ./bin
 COPY src ./src
 COPY actors ./actors
 COPY topology ./topology
@@ -20,5 +21,5 @@ EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.SIXFOLD_PORT || 8080) + '/health/ready').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "--max-semi-space-size=4", "--heap-growing-percent=50", "topology/main.ts"]
+ENTRYPOINT ["node", "bin/sixfold.js"]
 CMD ["start"]

@@ -7,6 +7,8 @@ import { defineConfig } from "vitest/config"
  * `test/faults`, and has its own `vitest.<name>.config.ts` and npm script.
  */
 export default defineConfig({
+  // "sixfold" means the sources here, and dist/ in the package; the others are Vite's defaults.
+  ssr: { resolve: { conditions: ["sixfold-source", "module", "node", "development|production"] } },
   test: {
     include: ["test/**/*.test.ts"],
     exclude: ["test/**/*.{kafka,redpanda,postgres,deno,browser}.test.ts", "test/faults/**"],

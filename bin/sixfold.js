@@ -9,7 +9,9 @@ import { dirname, join } from "node:path"
 import process from "node:process"
 import { fileURLToPath } from "node:url"
 
-const entry = fileURLToPath(new URL("../topology/main.ts", import.meta.url))
+// Node strips types everywhere but inside `node_modules`: there the package brings JavaScript, beside its sources.
+const isInstalled = import.meta.url.includes("/node_modules/")
+const entry = fileURLToPath(new URL(isInstalled ? "../dist/topology/main.js" : "../topology/main.ts", import.meta.url))
 const major = (version) => Number(version.split(".")[0])
 
 /** The binary of the `node` package beside us, or nothing where its install was left out. */
@@ -28,11 +30,17 @@ const pinned = () => {
 // live objects, and takes 300 so, in the same time. Only a launch can say it.
 const heap = ["--max-semi-space-size=4", "--heap-growing-percent=50"]
 
+/** Where this is a checkout, `sixfold` in a module of its user's means the sources as well. */
+const args = [...heap, ...(isInstalled ? [] : ["--conditions=sixfold-source"]), entry, ...process.argv.slice(2)]
+
+/** This process becomes the program: nothing stands between it and signals, streams or the exit code. */
+const become = () => process.execve(process.execPath, [process.execPath, ...process.execArgv, ...args])
+
 const runIn = (binary) => {
   // A group of its own: terminals, `timeout` and service managers signal a whole group, and the program would take the copy that is
   // handed on for a second signal, which ends its drain.
   const detached = process.platform !== "win32"
-  const child = spawn(binary, [...heap, entry, ...process.argv.slice(2)], { stdio: "inherit", detached })
+  const child = spawn(binary, args, { stdio: "inherit", detached })
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2"]) process.on(signal, () => child.kill(signal))
   child.on("error", (error) => {
     process.stderr.write(`sixfold: cannot run ${binary}: ${error.message}\n`)
@@ -42,8 +50,10 @@ const runIn = (binary) => {
   child.on("exit", (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : (code ?? 1)))
 }
 
-const binary = major(process.versions.node) >= 24 ? process.execPath : pinned()
-if (binary) runIn(binary)
+const isNew = major(process.versions.node) >= 24
+const binary = isNew ? process.execPath : pinned()
+if (isNew && process.execve && process.platform !== "win32") become()
+else if (binary) runIn(binary)
 else {
   process.stderr.write(
     `sixfold needs Node 24 or newer; this is ${process.version}, and the "node" package that brings one is not installed\n`

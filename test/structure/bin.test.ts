@@ -9,6 +9,7 @@ import { root } from "./source.ts"
 // The launcher beside an entry of our own that tells what reached it.
 const entry = `
 const [command, ...rest] = process.argv.slice(2)
+if (command === "pid") console.log(process.pid, process.execArgv.join(" "))
 if (command === "exit") process.exit(Number(rest[0]))
 if (command === "die") process.kill(process.pid, "SIGKILL")
 if (command === "wait") {
@@ -88,6 +89,14 @@ describe.each(["newer", "older"] as const)("sixfold, in a process group, started
     const child = spawn(process.execPath, args, { detached: true })
     child.stdout?.once("data", () => process.kill(-child.pid!, "SIGTERM"))
     expect((await ending(child)).output).toBe("waiting\n1\n")
+  })
+})
+
+describe("sixfold, started by a new Node", () => {
+  it("becomes the program, with the flags that bound its heap: no second process stays", async () => {
+    const child = start(folder, "newer", ["pid"])
+    const flags = "--max-semi-space-size=4 --heap-growing-percent=50 --conditions=sixfold-source"
+    expect((await ending(child)).output).toBe(`${child.pid} ${flags}\n`)
   })
 })
 

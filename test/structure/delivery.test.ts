@@ -110,12 +110,7 @@ describe("Dockerfile", () => {
 
   it("says whether it is healthy, and starts without a shell in between so that signals arrive", () => {
     expect(instructions("HEALTHCHECK")[0]).toContain("/health/ready")
-    expect(JSON.parse(instructions("ENTRYPOINT")[0] ?? "null")).toEqual([
-      "node",
-      "--max-semi-space-size=4",
-      "--heap-growing-percent=50",
-      "topology/main.ts"
-    ])
+    expect(JSON.parse(instructions("ENTRYPOINT")[0] ?? "null")).toEqual(["node", "bin/sixfold.js"])
   })
 
   it("copies only what .dockerignore lets through", () => {

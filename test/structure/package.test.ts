@@ -6,7 +6,7 @@ import { files, root, text } from "./source.ts"
 interface Manifest {
   readonly engines: Readonly<Record<string, string>>
   readonly bin: Readonly<Record<string, string>>
-  readonly exports: Readonly<Record<string, string>>
+  readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>
   readonly scripts: Readonly<Record<string, string>>
   readonly dependencies: Readonly<Record<string, string>>
   readonly devDependencies: Readonly<Record<string, string>>
@@ -31,9 +31,19 @@ describe("package.json", () => {
     expect(tools.filter((tool) => tool in manifest.dependencies)).toEqual([])
   })
 
-  it("exports files that exist", () => {
-    const paths = [...Object.values(manifest.exports), ...Object.values(manifest.bin)]
-    expect(paths.filter((path) => !existsSync(root + path))).toEqual([])
+  it("exports files that exist, each with its declarations and its JavaScript in the package", () => {
+    const entries = Object.values(manifest.exports).filter((entry) => typeof entry === "object")
+    const sources = entries.map((entry) => entry["sixfold-source"]!)
+    expect(sources.length).toBe(4)
+    expect([...sources, ...Object.values(manifest.bin)].filter((path) => !existsSync(root + path))).toEqual([])
+    const stem = (path: string) => `./dist${path.slice(1, -3)}`
+    expect(entries).toEqual(
+      sources.map((path) => ({
+        "sixfold-source": path,
+        types: `${stem(path)}.d.ts`,
+        default: `${stem(path)}.js`
+      }))
+    )
   })
 
   it("names configurations that exist in its scripts", () => {
