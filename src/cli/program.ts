@@ -175,3 +175,4 @@ export const run = <R = never>(topology: AnyTopology, doing: Doing<R>, args: Rea
     Effect.flatMap(exitCode),
     Effect.provide(Layer.mergeAll(builtIns, presenter))
   )
+}
