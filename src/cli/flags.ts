@@ -25,7 +25,7 @@ const given = (name: string, spec: Shown, fallback?: string) =>
   Flag.String(name).pipe(shown(name, spec, fallback), Flag.withFallbackConfig(Config.String(variable(name))))
 
 /** Text that is always there. */
-const text = (name: string, { fallback, ...spec }: Shown & { readonly fallback: string }) =>
+export const text = (name: string, { fallback, ...spec }: Shown & { readonly fallback: string }) =>
   given(name, spec, fallback).pipe(Flag.withDefault(fallback))
 
 /** May be given several times; each value, and the variable, may hold several with commas between. */
@@ -37,13 +37,13 @@ const list = (name: string, spec: Shown) =>
     Flag.map((values) => values.flatMap((value) => value.split(",").map((part) => part.trim())))
   )
 
-const parsed = <A, B>(parse: (value: A) => B | undefined, expected: string) =>
+export const parsed = <A, B>(parse: (value: A) => B | undefined, expected: string) =>
   Flag.filterMap(
     (value: A) => Option.fromUndefinedOr(parse(value)),
     () => expected
   )
 
-const whole = (value: string, most: number): number | undefined =>
+export const whole = (value: string, most: number): number | undefined =>
   /^\d{1,9}$/.test(value) && Number(value) <= most ? Number(value) : undefined
 
 /** What may be part of a group, a transactional id and a member's name. */

@@ -8,6 +8,7 @@ import { exitCode } from "./exitCode.ts"
 import * as flags from "./flags.ts"
 import type { ImportOptions } from "./import.ts"
 import type { KeysOptions } from "./keys.ts"
+import { limits } from "./limitFlags.ts"
 import { load } from "./module.ts"
 import type { ProjectionOptions } from "./projection.ts"
 import type { StartOptions } from "./start.ts"
@@ -65,7 +66,8 @@ const sixfold = <R = never>(own: AnyTopology, doing: Doing<R>, benchArguments: R
           channelKeyFile: flags.channelKeyFile,
           allowOrigin: flags.allowOrigin,
           log: flags.log,
-          drain: flags.drain
+          drain: flags.drain,
+          limits
         },
         ({ module, ...options }) => Effect.flatMap(chosen(own, module), (topology) => doing.start(topology, options))
       ).pipe(

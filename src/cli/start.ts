@@ -1,4 +1,5 @@
 import type { Option } from "effect"
+import type { LimitFlags } from "./limitFlags.ts"
 import type { LogFormat } from "./logging.ts"
 import type { SelectionFlags } from "./topology.ts"
 
@@ -19,4 +20,5 @@ export interface StartOptions extends SelectionFlags {
   readonly log: LogFormat
   /** Seconds. */
   readonly drain: number
+  readonly limits: LimitFlags
 }

@@ -77,6 +77,8 @@ const refused: ReadonlyArray<readonly [args: string, line: string]> = [
   ["start --port 1 --port 2", "--port"],
   ["start --port", "--port"],
   ["start --actors=", "expected names with commas between"],
+  ["start --requests-per-client 0", '--requests-per-client "0": expected a whole number, 1 to 10000000'],
+  ["start --upload-limit 256MiB", '--upload-limit "256MiB": expected a whole number, 1 to 999999999'],
   ["start --drain soon", '--drain "soon": expected seconds, 0 to 3600'],
   ["start --log xml", '--log "xml": expected pretty or json'],
   ["start --allow-origin example.com", "expected an origin"],
@@ -141,7 +143,15 @@ describe("start", () => {
         channelKeyFile: Option.none(),
         allowOrigin: Option.none(),
         log: "pretty",
-        drain: 10
+        drain: 10,
+        limits: {
+          json: 1_048_576,
+          upload: 268_435_456,
+          frame: 65_536,
+          bodyIdle: 30,
+          uploadsPerClient: 4,
+          requestsPerClient: 20_000
+        }
       })
     })
   )
@@ -149,7 +159,8 @@ describe("start", () => {
   const everyFlag =
     "--actors reader,gateway --actors writer --scale reader=4 --scale=writer=0 --kafka a.example:1,[::1]:9092 --database postgres://u:p@db.example/shop --data d --host ::1 --port 0 --app shop " +
     "--instance a-1 --token-file t --channel-key-file k --allow-origin https://a.example --allow-origin http://b.example:81 " +
-    "--log json --drain 30"
+    "--log json --drain 30 --json-limit 1000 --upload-limit 2000 --frame-limit 3000 --body-idle 5 --uploads-per-client 1 " +
+    "--requests-per-client 50"
   const everyValue = {
     actors: Option.some(["reader", "gateway", "writer"]),
     scale: Option.some({ reader: 4, writer: 0 }),
@@ -164,7 +175,8 @@ describe("start", () => {
     channelKeyFile: Option.some("k"),
     allowOrigin: Option.some(["https://a.example", "http://b.example:81"]),
     log: "json",
-    drain: 30
+    drain: 30,
+    limits: { json: 1_000, upload: 2_000, frame: 3_000, bodyIdle: 5, uploadsPerClient: 1, requestsPerClient: 50 }
   }
 
   it.effect("takes every flag", () =>
@@ -189,7 +201,13 @@ describe("start", () => {
         SIXFOLD_CHANNEL_KEY_FILE: "k",
         SIXFOLD_ALLOW_ORIGIN: "https://a.example,http://b.example:81",
         SIXFOLD_LOG: "json",
-        SIXFOLD_DRAIN: "30"
+        SIXFOLD_DRAIN: "30",
+        SIXFOLD_JSON_LIMIT: "1000",
+        SIXFOLD_UPLOAD_LIMIT: "2000",
+        SIXFOLD_FRAME_LIMIT: "3000",
+        SIXFOLD_BODY_IDLE: "5",
+        SIXFOLD_UPLOADS_PER_CLIENT: "1",
+        SIXFOLD_REQUESTS_PER_CLIENT: "50"
       })
       expect(seen.start).toEqual(everyValue)
     })
