@@ -3,7 +3,7 @@ import { expect } from "vitest"
 import type { Header, ProducerRecord } from "../../src/kafka/records.ts"
 import { unique } from "../broker/clients.ts"
 import { seeded } from "../cluster/seeded.ts"
-import { at, newProcess, newTopic, read, record, someTime, take, values } from "./world.ts"
+import { at, deleteTopic, newProcess, newTopic, read, record, someTime, take, values } from "./world.ts"
 import type { Suite } from "./world.ts"
 
 /** Plain arrays of numbers: a Buffer and a Uint8Array of the same bytes compare equal. */
@@ -156,6 +156,46 @@ export const records = (it: Suite): void => {
       const told = Object.entries(errors).map(([call, { reason, topic }]) => [call, reason, topic])
       expect(told).toEqual(Object.keys(errors).map((call) => [call, "TopicMissing", where.topic]))
     })
+  )
+
+  it.effect(
+    "a topic that is deleted while it is used is missing for all who use it, and a new one of its name is another",
+    () =>
+      Effect.gen(function* () {
+        const kafka = yield* newProcess
+        const where = at(yield* newTopic(kafka))
+        const [before] = yield* kafka.topics.describe([where.topic])
+        const producer = yield* kafka.producer
+        const transactor = yield* kafka.transactor({ transactionalId: unique("contract") })
+        const reader = yield* kafka.reader()
+        yield* producer.send([record(where, "1")])
+        yield* transactor.commit({ records: [record(where, "2")] })
+        yield* reader.seek(where, 0)
+        yield* take(reader, 2)
+        yield* deleteTopic(where.topic)
+        const errors = yield* Effect.all(
+          {
+            send: Effect.flip(producer.send([record(where, "lost")])),
+            // What it has of the topic still, a marker's place, comes first.
+            poll: Effect.flip(Effect.forever(reader.poll)),
+            endOffset: Effect.flip(kafka.topics.endOffset(where)),
+            read: Effect.flip(kafka.read({ ...where, offset: 0 }))
+          },
+          { concurrency: "unbounded" }
+        )
+        const told = Object.entries(errors).map(([call, { reason, topic }]) => [call, reason, topic])
+        expect(told).toEqual(Object.keys(errors).map((call) => [call, "TopicMissing", where.topic]))
+        expect(yield* Effect.flip(transactor.commit({ records: [record(where, "lost")] }))).toMatchObject({
+          outcome: "refused"
+        })
+        yield* kafka.topics.ensure([{ name: where.topic, partitions: 1, cleanup: "delete" }])
+        // Whoever speaks an old protocol is not told ids, and cannot tell the two apart.
+        const [after] = yield* kafka.topics.describe([where.topic])
+        if (before!.id !== where.topic) expect(after!.id).not.toBe(before!.id)
+        yield* producer.send([record(where, "new 1")])
+        yield* transactor.commit({ records: [record(where, "new 2")] })
+        expect(values(yield* read(kafka, where))).toEqual(["new 1", "new 2"])
+      })
   )
 
   it.effect("a partition the topic does not have is missing, too", () =>

@@ -48,6 +48,23 @@ export const topics = (it: Suite): void => {
     })
   )
 
+  it.effect("what cannot be done as a whole is not begun: nothing is created beside a mismatch or a bad name", () =>
+    Effect.gen(function* () {
+      const kafka = yield* newProcess
+      const existing = { name: yield* newTopic(kafka, { partitions: 2 }), cleanup: "delete" } as const
+      const missing = { name: unique("contract"), partitions: 1, cleanup: "delete" } as const
+      for (const [wrong, reason] of [
+        [{ ...existing, partitions: 3 }, "TopicMismatch"],
+        [{ ...missing, name: "no/name" }, "Refused"]
+      ] as const) {
+        expect(yield* Effect.flip(kafka.topics.ensure([missing, wrong]))).toMatchObject({ reason })
+        expect(yield* kafka.topics.describe([missing.name])).toEqual([])
+      }
+      yield* kafka.topics.ensure([missing, { ...existing, partitions: 2 }])
+      expect(yield* kafka.topics.describe([missing.name])).toMatchObject([{ partitions: 1 }])
+    })
+  )
+
   it.effect("other differences are no error, and listed", () =>
     Effect.gen(function* () {
       const kafka = yield* newProcess

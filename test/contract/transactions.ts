@@ -35,6 +35,23 @@ export const transactions = (it: Suite): void => {
     })
   )
 
+  it.effect("one that names a topic or a partition that does not exist is refused; the transactor goes on", () =>
+    Effect.gen(function* () {
+      const kafka = yield* newProcess
+      const where = at(yield* newTopic(kafka))
+      const transactor = yield* kafka.transactor({ transactionalId: unique("contract") })
+      yield* transactor.commit({ records: [record(where, "before")] })
+      for (const nowhere of [at(unique("missing")), at(where.topic, 1)]) {
+        const records = [record(where, "never"), record(nowhere, "never")]
+        const error = yield* Effect.flip(transactor.commit({ records }))
+        expect(error.outcome).toBe("refused")
+        expect(error.message).toContain(nowhere.topic)
+      }
+      yield* transactor.commit({ records: [record(where, "after")] })
+      expect(values(yield* read(kafka, where))).toEqual(["before", "after"])
+    })
+  )
+
   it.effect("a transaction keeps the order given, also when it is larger than a batch", () =>
     Effect.gen(function* () {
       const kafka = yield* newProcess

@@ -16,6 +16,8 @@ export class World extends Context.Service<
     readonly process: Effect.Effect<Client, KafkaError, Scope.Scope>
     /** A process whose transactions are written but never ended: their commit fails, and they stay open. */
     readonly stuck: Effect.Effect<Client, KafkaError, Scope.Scope>
+    /** Deletes a topic, as an operator would, and waits until it is gone. */
+    readonly deleteTopic: (name: string) => Effect.Effect<void, KafkaError>
   }
 >()("test/contract/World") {}
 
@@ -25,6 +27,8 @@ export type Suite = Vitest.MethodsNonLive<World>
 /** A process of its own. */
 export const newProcess = Effect.flatMap(World, ({ process }) => process)
 export const newStuckProcess = Effect.flatMap(World, ({ stuck }) => stuck)
+
+export const deleteTopic = (name: string) => Effect.flatMap(World, ({ deleteTopic }) => deleteTopic(name))
 
 /** A topic nobody else has. */
 export const newTopic = Effect.fnUntraced(function* (kafka: Client, spec: Partial<TopicSpec> = {}) {

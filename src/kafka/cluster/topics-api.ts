@@ -21,6 +21,8 @@ export interface CreateTopicsRequest {
   readonly topics: ReadonlyArray<NewTopic>
   /** Milliseconds the controller may take. */
   readonly timeout: number
+  /** Only whether it could be done. */
+  readonly rehearsal: boolean
 }
 
 export interface CreateTopicsResponse {
@@ -39,7 +41,7 @@ interface CreatedTopic {
   configs: Array<{ name: string; value: string }>
 }
 
-const create = ({ timeout, topics }: CreateTopicsRequest): [Array<CreatedTopic>, number, boolean] => [
+const create = ({ rehearsal, timeout, topics }: CreateTopicsRequest): [Array<CreatedTopic>, number, boolean] => [
   topics.map(({ configs, name, partitions, replicas }) => ({
     name,
     numPartitions: partitions,
@@ -48,7 +50,7 @@ const create = ({ timeout, topics }: CreateTopicsRequest): [Array<CreatedTopic>,
     configs: Object.entries(configs).map(([name, value]) => ({ name, value }))
   })),
   timeout,
-  false
+  rehearsal
 ]
 
 export const createTopics: Api<CreateTopicsRequest, CreateTopicsResponse> = {

@@ -21,7 +21,8 @@ export const make = (settings: Settings, metadata: Metadata, connections: Connec
   const refresh = (names: ReadonlyArray<string>) =>
     retrying(patience, () => Effect.as(metadata.refresh(names), done(undefined)))
 
-  const create = (missing: ReadonlyArray<TopicSpec>) =>
+  /** `rehearsal`: the controller says what it thinks of it, and creates nothing. */
+  const create = (missing: ReadonlyArray<TopicSpec>, rehearsal: boolean) =>
     retrying(
       patience,
       Effect.fnUntraced(function* (n: number): Effect.fn.Return<Attempt<void>, ConnectionError | KafkaError> {
@@ -31,6 +32,7 @@ export const make = (settings: Settings, metadata: Metadata, connections: Connec
         const copies = Math.min(replicas, metadata.size())
         const answer = yield* connections.request(controller, createTopics, {
           timeout: settings.requestTimeout * 0.8,
+          rehearsal,
           topics: missing.map((topic) => ({
             name: topic.name,
             partitions: topic.partitions,
@@ -103,14 +105,8 @@ export const make = (settings: Settings, metadata: Metadata, connections: Connec
     return topics.flatMap((topic) => differences(topic, actual.get(topic.name)))
   })
 
-  const ensure: Topics["ensure"] = Effect.fnUntraced(function* (topics) {
-    if (topics.length === 0) return
-    yield* refresh(topics.map(({ name }) => name))
-    const missing = topics.filter(({ name }) => metadata.known(name) === undefined)
-    if (missing.length > 0) {
-      yield* create(missing)
-      yield* Effect.forEach(missing, usable, { discard: true })
-    }
+  /** What exists of the topics is as declared. */
+  const check = Effect.fnUntraced(function* (topics: ReadonlyArray<TopicSpec>) {
     const wrong = (yield* differ(topics)).find(
       ({ setting }) => setting === "partitions" || setting === "cleanup.policy"
     )
@@ -120,6 +116,19 @@ export const make = (settings: Settings, metadata: Metadata, connections: Connec
       message: `topic ${wrong.topic} has ${wrong.setting} ${wrong.actual}; declared is ${wrong.expected}`,
       topic: wrong.topic
     })
+  })
+
+  const ensure: Topics["ensure"] = Effect.fnUntraced(function* (topics) {
+    if (topics.length === 0) return
+    yield* check(topics)
+    const missing = topics.filter(({ name }) => metadata.known(name) === undefined)
+    if (missing.length === 0) return
+    // All or nothing, as far as can be known: a declaration that cannot be met leaves no topics behind.
+    yield* create(missing, true)
+    yield* create(missing, false)
+    yield* Effect.forEach(missing, usable, { discard: true })
+    // Another process may have made them, of another mind.
+    yield* check(missing)
   })
 
   const offset =

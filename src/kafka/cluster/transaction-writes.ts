@@ -180,7 +180,12 @@ export const make = (
     for (const writes of prepared) {
       const { broker } = yield* Effect.mapError(
         metadata.leader(writes.topic, writes.partition, patience),
-        (error) => new Stopped({ outcome: "aborted", message: error.message, cause: error })
+        (error) =>
+          new Stopped({
+            outcome: error.reason === "TopicMissing" ? "refused" : "aborted",
+            message: error.message,
+            cause: error
+          })
       )
       const id = `${broker.host}:${broker.port}`
       const found = groups.get(id)

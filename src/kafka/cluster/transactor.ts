@@ -2,9 +2,8 @@ import { Clock, Effect } from "effect"
 import { TransactionError } from "../errors.ts"
 import type { KafkaError, TransactionOutcome } from "../errors.ts"
 import type { Transaction, Transactor } from "../kafka.ts"
-import { again, done, pause, retrying } from "./backoff.ts"
+import { again, done, retrying } from "./backoff.ts"
 import type { Attempt } from "./backoff.ts"
-import type { Api } from "./api.ts"
 import type { ConnectionError, Connections } from "./connections.ts"
 import * as Coordinator from "./coordinator.ts"
 import type { Metadata } from "./metadata.ts"
@@ -14,18 +13,8 @@ import type { Settings } from "./settings.ts"
 import { addOffsetsToTxn, addPartitionsToTxn, endTxn, txnOffsetCommit } from "./transaction-api.ts"
 import type { Transactional } from "./transaction-api.ts"
 import { both, Stopped, verdict } from "./transaction-outcome.ts"
+import * as Steps from "./transaction-steps.ts"
 import * as Writes from "./transaction-writes.ts"
-
-/** One request of an open transaction. */
-interface Step<Input, Output> {
-  readonly what: string
-  readonly api: Api<Input, Output>
-  readonly coordinator: Coordinator.Coordinator
-  readonly input: Input
-  readonly errorCodes: (output: Output) => ReadonlyArray<number>
-  /** Whether a second copy of the request may reach the broker without harm, even in a later transaction of this epoch. */
-  readonly repeatable: boolean
-}
 
 /** An end that fails leaves the transaction open: the next one of this epoch would carry its records along. */
 const unended = ({ cause, message, outcome }: Stopped, before = "") =>
@@ -90,48 +79,7 @@ export const make = Effect.fnUntraced(function* (
     })
   })
 
-  /** Asks until it is done, the transaction's time is over, or it is known why it cannot be. */
-  const perform = Effect.fnUntraced(function* <Input, Output>(
-    step: Step<Input, Output>,
-    deadline: number
-  ): Effect.fn.Return<void, Stopped> {
-    const { api, coordinator, errorCodes, input, what } = step
-    let last = "no answer"
-    for (let n = 0; ; n++) {
-      const found = yield* Effect.result(coordinator.find)
-      const result =
-        found._tag === "Failure" ? found : yield* Effect.result(connections.request(found.success, api, input))
-      if (result._tag === "Success") {
-        const error = errorCodes(result.success)
-          .map(errorName)
-          .find((name) => name !== "NONE")
-        if (error === undefined) return
-        if (verdict(error) !== "retry") return yield* stop(error, what)
-        if (error === "NOT_COORDINATOR" || error === "COORDINATOR_NOT_AVAILABLE") coordinator.moved()
-        last = error
-      } else {
-        coordinator.moved()
-        const { failure } = result
-        const floating =
-          found._tag === "Success" && failure._tag === "ConnectionError" && failure.sent && !step.repeatable
-        if (floating)
-          return yield* new Stopped({ outcome: "unclear", message: `${what}: ${failure.message}`, cause: failure })
-        if (failure._tag === "ConnectionError" ? failure.kind !== "away" : failure.reason !== "Unavailable") {
-          return yield* new Stopped({ outcome: "aborted", message: failure.message, cause: failure })
-        }
-        last = failure.message
-      }
-      if ((yield* Clock.currentTimeMillis) >= deadline) {
-        return yield* new Stopped({
-          outcome: step.repeatable ? "aborted" : "unclear",
-          message: `${what}: ${last} until the transaction's time was over`
-        })
-      }
-      // Right after a commit the coordinator is busy for a few milliseconds: the first attempts follow quickly.
-      if (last === "CONCURRENT_TRANSACTIONS" && n < 20) yield* Effect.sleep(2)
-      else yield* pause(n)
-    }
-  })
+  const { perform } = Steps.make(metadata, connections, stop)
 
   /** `begun`: the coordinator is known to have the transaction open. */
   const end = (commit: boolean, begun: boolean, deadline: number) =>
@@ -155,6 +103,7 @@ export const make = Effect.fnUntraced(function* (
         api: addPartitionsToTxn,
         coordinator,
         input: { ...identity, partitions: partitions.map(({ partition, topic }) => ({ topic, partition })) },
+        partitions,
         errorCodes: ({ resultsByTransaction }) =>
           resultsByTransaction
             .flatMap(({ topicResults }) =>
@@ -188,6 +137,7 @@ export const make = Effect.fnUntraced(function* (
         api: txnOffsetCommit,
         coordinator: coordinatorOf(membership.group),
         input: { ...identity, membership, committed },
+        partitions: committed,
         errorCodes: ({ topics }) => topics.flatMap(({ partitions }) => partitions.map(({ errorCode }) => errorCode)),
         repeatable: false
       },
