@@ -22,6 +22,7 @@ import * as Logging from "./logging.ts"
 import { Signals } from "./signals.ts"
 import type { StartOptions } from "./start.ts"
 import { readToken } from "./token.ts"
+import * as Telemetry from "./telemetry.ts"
 import { selectionOf } from "./topology.ts"
 import { printTopics } from "./topics.ts"
 import type { TopicsOptions } from "./topics.ts"
@@ -47,8 +48,8 @@ const services = (directory: string, { channelKeyFile, database, kafka }: StartO
 }
 
 /** The HTTP server around the topology's routes, the operations' and the WebSocket; says where it listens once it does. */
-const gateway = (topology: AnyTopology, options: Server.Options) => (routes: ReadonlyArray<Part>) =>
-  Server.layer(Layer.mergeAll(operations, Gateway.layer(), ...routes), options).pipe(
+const gateway = (topology: AnyTopology, options: Server.Options, frame: number) => (routes: ReadonlyArray<Part>) =>
+  Server.layer(Layer.mergeAll(operations, Gateway.layer({ frame }), ...routes), options).pipe(
     Layer.tap((context) => {
       const address = HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address)
       return Effect.logInfo(`${topology.name} is up at ${address}`)
@@ -59,12 +60,14 @@ const gateway = (topology: AnyTopology, options: Server.Options) => (routes: Rea
 export const serve = Effect.fnUntraced(
   function* (topology: AnyTopology, options: StartOptions) {
     const selection = selectionOf(options)
+    const { frame, ...limits } = options.limits
     // What can be refused is refused before anything is touched.
     yield* Effect.fromResult(plan(topology, selection))
     if (Option.isSome(options.kafka) && Option.isNone(options.channelKeyFile)) {
       const message = "--kafka needs --channel-key-file: all processes of a topology sign channels with the same key"
       return yield* new UsageError({ message })
     }
+    const telemetry = yield* Telemetry.read(topology.name)
     const token = yield* readToken(options.tokenFile)
     const binding = { host: options.host, ...(Option.isSome(token) ? { token: token.value } : {}) }
     yield* Server.refuseUnsafe(binding)
@@ -79,16 +82,25 @@ export const serve = Effect.fnUntraced(
       app: options.app,
       instance,
       members: true,
-      gateway: gateway(topology, {
-        ...binding,
-        port: options.port,
-        docs: { title: topology.name, version, descriptions },
-        allowOrigins: Option.getOrElse(options.allowOrigin, () => []),
-        drain: `${options.drain} seconds`
-      })
+      gateway: gateway(
+        topology,
+        {
+          ...binding,
+          port: options.port,
+          docs: { title: topology.name, version, descriptions },
+          allowOrigins: Option.getOrElse(options.allowOrigin, () => []),
+          drain: `${options.drain} seconds`,
+          limits: { ...limits, bodyIdle: limits.bodyIdle * 1_000 }
+        },
+        frame
+      )
     }).pipe(Layer.provide(services(directory.path, options)))
+    const exporting = Option.match(telemetry, {
+      onNone: () => running,
+      onSome: ({ actors, base }) => Layer.provide(Layer.provideMerge(actors, running), base)
+    })
     yield* untilSignal(
-      Effect.flatMap(Layer.build(running), (context) =>
+      Effect.flatMap(Layer.build(exporting), (context) =>
         Actors.use(({ failed }) => failed).pipe(Effect.provideContext(context))
       ),
       options.drain

@@ -5,6 +5,7 @@ import { Kafka } from "../kafka/kafka.ts"
 import { partitionFor } from "../kafka/partitioner.ts"
 import { noHeaders } from "../kafka/records.ts"
 import type { RecordPosition } from "../kafka/records.ts"
+import { currentTrace } from "./tracing.ts"
 
 /**
  * What routes and programs outside a turn may do with a topic: append a message (acknowledged means durable, once), and
@@ -48,7 +49,7 @@ export class Log extends Context.Service<
               partition,
               key: bytes,
               value: topic.codec.encodeValue(value),
-              headers: topic.codec.headersOf?.(value) ?? noHeaders,
+              headers: [...(topic.codec.headersOf?.(value) ?? noHeaders), ...(yield* currentTrace)],
               timestamp
             }
           ])

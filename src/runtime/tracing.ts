@@ -1,14 +1,32 @@
-import { Effect, Option, Tracer } from "effect"
-import { Headers, HttpTraceContext } from "effect/http"
+import { Context, Effect, Option, Tracer } from "effect"
+import { Headers, HttpServerRequest, HttpTraceContext } from "effect/http"
+import { noHeaders } from "../kafka/records.ts"
+import * as Utf8 from "../actor/utf8.ts"
 import type { Header } from "../kafka/records.ts"
 
 const traceparent = "traceparent"
-const utf8 = new TextEncoder()
 const text = new TextDecoder()
 
 /** The W3C trace context among a record's headers: what its consumer's outputs carry on. */
 export const traceHeaders = (headers: ReadonlyArray<Header>): ReadonlyArray<Header> =>
   headers.length === 0 ? headers : headers.filter(([name]) => name === traceparent)
+
+/** W3C Trace Context, version 00. */
+const headerOf = ({ sampled, spanId, traceId }: Tracer.AnySpan): ReadonlyArray<Header> => [
+  [traceparent, Utf8.encode(`00-${traceId}-${spanId}-${sampled ? "01" : "00"}`)]
+]
+
+/**
+ * The trace context of whoever appends outside a turn: the span it runs in; without a tracer that of the HTTP request it
+ * serves, which it hands on.
+ */
+export const currentTrace: Effect.Effect<ReadonlyArray<Header>> = Effect.withFiber((fiber) => {
+  const span = Context.getOrUndefined(fiber.context, Tracer.ParentSpan)
+  if (span !== undefined) return Effect.succeed(headerOf(span))
+  const request = Context.getOrUndefined(fiber.context, HttpServerRequest.HttpServerRequest)
+  const caller = request === undefined ? Option.none() : HttpTraceContext.fromHeaders(request.headers)
+  return Effect.succeed(Option.match(caller, { onNone: () => noHeaders, onSome: headerOf }))
+})
 
 /**
  * Runs an attempt in a span of its own, a child of the message's, where the program has a tracer; what it emits carries that
@@ -32,12 +50,7 @@ export const traced = <A, E, R>(
       attributes: attributes(),
       ...(parent === undefined ? { root: true } : { parent })
     } as const
-    return Effect.useSpan(name, options, (span) =>
-      Effect.withParentSpan(
-        attempt([[traceparent, utf8.encode(HttpTraceContext.toHeaders(span)[traceparent] ?? "")]]),
-        span
-      )
-    )
+    return Effect.useSpan(name, options, (span) => Effect.withParentSpan(attempt(headerOf(span)), span))
   })
 
 const headersOf = (value: string) => Headers.fromInput({ [traceparent]: value })

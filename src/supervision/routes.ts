@@ -6,7 +6,8 @@ import { problem } from "../http/problem.ts"
 import type { KeyCommand } from "../runtime/control.ts"
 import { Actors } from "./actors.ts"
 import { letterRoutes } from "./letterRoutes.ts"
-import { prometheus } from "./metrics.ts"
+import { actorFamilies, processFamilies } from "./families.ts"
+import { prometheus } from "./prometheus.ts"
 
 const named = Effect.map(HttpRouter.params, ({ name }) => name ?? "")
 
@@ -80,7 +81,7 @@ const metrics = HttpRouter.add(
   "/metrics",
   Effect.gen(function* () {
     const { status } = yield* Actors
-    const text = `${prometheus(status())}${yield* PrometheusMetrics.format()}`
+    const text = `${prometheus([...actorFamilies(status()), ...processFamilies()])}${yield* PrometheusMetrics.format()}`
     return HttpServerResponse.text(text, { contentType: "text/plain; version=0.0.4; charset=utf-8" })
   })
 )

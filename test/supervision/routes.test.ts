@@ -4,7 +4,8 @@ import { HttpRouter } from "effect/http"
 import { describe } from "vitest"
 import { Actors, statusOf } from "../../src/supervision/actors.ts"
 import type { ChildStatus } from "../../src/supervision/child.ts"
-import { prometheus } from "../../src/supervision/metrics.ts"
+import { actorFamilies } from "../../src/supervision/families.ts"
+import { prometheus } from "../../src/supervision/prometheus.ts"
 import { LetterRefused } from "../../src/supervision/letters.ts"
 import type { PlannedNode } from "../../src/supervision/plan.ts"
 import { routes } from "../../src/supervision/routes.ts"
@@ -210,21 +211,21 @@ describe("routes of operations", () => {
       expect(body).toContain('sixfold_dead_letters{actor="renewals"} 9\n')
       expect(body).toContain('sixfold_partition_lag{actor="renewals",replica="0",partition="3"} 7\n')
       expect(body).toContain('sixfold_partition_held{actor="renewals",replica="0",partition="3"} 1\n')
+      expect(body).toMatch(/^process_resident_memory_bytes [1-9]\d+$/m)
     })
   )
 })
 
 it.prop("a label cannot break out of its line", [Schema.String], ([topic]) => {
-  const text = prometheus(
-    statusOf({
-      nodes: [node("view", 1, "projection")],
-      instance: "p1",
-      children: [
-        { ...child(0, "running"), actor: "view", partitions: [{ ...child(0, "running").partitions[0]!, topic }] }
-      ],
-      deadLetters: letters
-    })
-  )
+  const status = statusOf({
+    nodes: [node("view", 1, "projection")],
+    instance: "p1",
+    children: [
+      { ...child(0, "running"), actor: "view", partitions: [{ ...child(0, "running").partitions[0]!, topic }] }
+    ],
+    deadLetters: letters
+  })
+  const text = prometheus(actorFamilies(status))
   for (const line of text.trimEnd().split("\n")) {
     expect(line).toMatch(/^(# (HELP|TYPE) sixfold_\w+ [\w .,]+|sixfold_\w+\{(\w+="([^"\\]|\\["\\n])*",?)+\} \d+)$/)
   }
