@@ -14,12 +14,13 @@ interface Service {
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
   readonly stop_grace_period?: string
 }
-const compose = parse(text("docker-compose.yml")) as {
+const compose = parse(text("docker-compose.yml"), { merge: true }) as {
   readonly services: Readonly<Record<string, Service>>
   readonly secrets: object
   readonly volumes: object
 }
 const services = Object.entries(compose.services)
+const apps = ["app-1", "app-2", "app-3"]
 
 interface Job {
   readonly "runs-on": string
@@ -40,8 +41,16 @@ const instructions = (name: string) =>
   dockerfile.filter((line) => line.startsWith(`${name} `)).map((line) => line.slice(name.length + 1))
 
 describe("docker-compose.yml", () => {
-  it("runs the app, Redpanda, its console and PostgreSQL", () => {
-    expect(services.map(([name]) => name).sort()).toEqual(["app", "console", "postgres", "redpanda"])
+  it("runs three processes of the app, Redpanda, its console and PostgreSQL", () => {
+    expect(services.map(([name]) => name).sort()).toEqual([...apps, "console", "postgres", "redpanda"])
+  })
+
+  it("gives each process of the app a name, a data directory and a port of its own", () => {
+    const each = (of: (service: Service) => unknown) => apps.map((name) => JSON.stringify(of(compose.services[name]!)))
+    expect(each(({ environment }) => environment?.["SIXFOLD_INSTANCE"])).toEqual(apps.map((name) => `"${name}"`))
+    expect(new Set(each(({ volumes }) => volumes)).size).toBe(3)
+    const ports = services.flatMap(([, { ports }]) => ports ?? []).map((port) => port.split(":")[1])
+    expect(new Set(ports).size).toBe(ports.length)
   })
 
   it("pins every image to one version", () => {
@@ -84,12 +93,16 @@ describe("docker-compose.yml", () => {
   })
 
   it("gives the app a token before it lets it listen beyond loopback", () => {
-    const app = compose.services["app"]
-    expect(app?.environment).toMatchObject({ SIXFOLD_HOST: "0.0.0.0", SIXFOLD_TOKEN_FILE: "/run/secrets/token" })
+    for (const app of apps) {
+      const { environment } = compose.services[app]!
+      expect(environment).toMatchObject({ SIXFOLD_HOST: "0.0.0.0", SIXFOLD_TOKEN_FILE: "/run/secrets/token" })
+    }
   })
 
   it("leaves the app longer than its drain before it kills it", () => {
-    expect(Number.parseInt(compose.services["app"]?.stop_grace_period ?? "0", 10)).toBeGreaterThan(10)
+    for (const app of apps) {
+      expect(Number.parseInt(compose.services[app]?.stop_grace_period ?? "0", 10)).toBeGreaterThan(10)
+    }
   })
 })
 
