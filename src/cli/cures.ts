@@ -6,10 +6,13 @@ import { printable, quoted } from "./printable.ts"
 export interface Cure {
   readonly command: string
   readonly does: string
+  /** The path to POST to that does the same on this server, where there is one. */
+  readonly path?: string
 }
 
 /** Something that does not go on by itself. */
 export interface Trouble {
+  readonly actor: string
   /** The actor, and what of it. */
   readonly what: string
   readonly cause: string
@@ -31,30 +34,36 @@ export interface Way {
 const flagsOf = ({ isOther, tokenFile, url }: Way): string =>
   `${isOther ? ` --url ${quoted(url.origin)}` : ""}${tokenFile === undefined ? "" : ` --token-file ${quoted(tokenFile)}`}`
 
-const keyCommand = (way: Way, actor: string, op: string, key: string): string =>
-  `sixfold keys ${quoted(actor)} ${op}${flagsOf(way)} ${key.startsWith("-") ? "-- " : ""}${quoted(key)}`
+const keyCure = (way: Way, actor: string, op: string, key: string, does: string): Cure => ({
+  command: `sixfold keys ${quoted(actor)} ${op}${flagsOf(way)} ${key.startsWith("-") ? "-- " : ""}${quoted(key)}`,
+  does,
+  path: `/actors/${encodeURIComponent(actor)}/keys/${encodeURIComponent(key.toWellFormed())}/${op}`
+})
 
 const restart = ({ here, tokenFile, url }: Way, actor: string, { instance }: ReplicaStatus): Cure => {
   const isHere = here.has(instance)
+  const path = `/actors/${encodeURIComponent(actor)}/restart`
   const token = tokenFile === undefined ? "" : ` -H "Authorization: Bearer $(cat ${quoted(tokenFile)})"`
   const where = isHere ? url.origin : `http://ADDRESS-OF-${instance}`
   return {
-    command: `curl -X POST${token} ${quoted(`${where}/actors/${encodeURIComponent(actor)}/restart`)}`,
-    does: "start it anew at once"
+    command: `curl -X POST${token} ${quoted(`${where}${path}`)}`,
+    does: "start it anew at once",
+    ...(isHere ? { path } : {})
   }
 }
 
 const isPaused = (cause: string): boolean => cause === "paused by an operator"
 
 const keyTrouble = (way: Way, actor: string, { cause, key, since }: NonNullable<PartitionStatus["held"]>): Trouble => ({
+  actor,
   what: `${actor}, key ${printable(JSON.stringify(key))}`,
   cause,
   since,
   cures: isPaused(cause)
-    ? [{ command: keyCommand(way, actor, "resume", key), does: "let it go on" }]
+    ? [keyCure(way, actor, "resume", key, "let it go on")]
     : [
-        { command: keyCommand(way, actor, "resume", key), does: "try it again" },
-        { command: keyCommand(way, actor, "skip", key), does: "move it to the dead letters, and go on" }
+        keyCure(way, actor, "resume", key, "try it again"),
+        keyCure(way, actor, "skip", key, "move it to the dead letters, and go on")
       ]
 })
 
@@ -65,7 +74,9 @@ const heldTrouble = (way: Way, actor: string, replica: ReplicaStatus, { held, pa
   const what = isKey ? `key ${printable(JSON.stringify(held.key))}` : `${held.by} ${printable(held.key)}`
   const place = `${topic === undefined ? "" : `${topic}/`}${partition}`
   const { cause, since } = held
-  return [{ what: `${actor}, ${what} (partition ${place})`, cause, since, cures: [restart(way, actor, replica)] }]
+  return [
+    { actor, what: `${actor}, ${what} (partition ${place})`, cause, since, cures: [restart(way, actor, replica)] }
+  ]
 }
 
 const replicaTroubles = (way: Way, actor: string, replica: ReplicaStatus): ReadonlyArray<Trouble> => {
@@ -76,13 +87,14 @@ const replicaTroubles = (way: Way, actor: string, replica: ReplicaStatus): Reado
     const cures = [
       { command: `sixfold start --instance ${quoted(instance)} …`, does: "start it again; forgotten after an hour" }
     ]
-    return [{ what, cause, since: silentSince, cures }]
+    return [{ actor, what, cause, since: silentSince, cures }]
   }
   const down: ReadonlyArray<Trouble> =
     state !== "failed" && state !== "waiting"
       ? []
       : [
           {
+            actor,
             what: `${what}: ${state}`,
             cause: trouble?.cause ?? "see the log of its process",
             ...(trouble === undefined ? {} : { since: trouble.since }),
@@ -100,6 +112,7 @@ const replicaTroubles = (way: Way, actor: string, replica: ReplicaStatus): Reado
           ? []
           : [
               {
+                actor,
                 what: `${actor}, partition ${partition.partition}`,
                 cause: `${more} more keys are held or paused`,
                 cures: []
@@ -113,9 +126,12 @@ const replicaTroubles = (way: Way, actor: string, replica: ReplicaStatus): Reado
 const letterTroubles = (way: Way, { deadLetters, kind, name }: ActorStatus): ReadonlyArray<Trouble> => {
   if (deadLetters === 0) return []
   const command = (action: string) => `sixfold dead-letters ${quoted(name)} ${action}${flagsOf(way)}`
-  const replay = kind === "projection" ? [] : [{ command: command("replay"), does: "handle them again" }]
+  const path = `/dead-letters/${encodeURIComponent(name)}/replay`
+  const replay: ReadonlyArray<Cure> =
+    kind === "projection" ? [] : [{ command: command("replay"), does: "handle them again", path }]
   return [
     {
+      actor: name,
       what: `${name}, ${deadLetters} dead letter${deadLetters === 1 ? "" : "s"}`,
       cause: "given up; the letters say why",
       cures: [
@@ -140,6 +156,7 @@ export const troublesOf = (way: Way, actors: ReadonlyArray<ActorStatus>): Readon
         ? []
         : [
             {
+              actor: name,
               what: name,
               cause: "it runs in no process",
               cures: [{ command: `sixfold start --actors ${quoted(name)} …`, does: "run it" }]

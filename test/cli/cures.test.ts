@@ -83,6 +83,23 @@ describe("what needs a hand", () => {
     assert.include(trouble!.cures[0]!.command, "http://ADDRESS-OF-p2/actors/renewals/restart")
   })
 
+  it("names the path that does the same, but for what this server cannot do", () => {
+    const key = { key: "a/b?", since, cause: "Declined" }
+    const paths = (...replicas: ReadonlyArray<ReplicaStatus>) =>
+      told(...replicas).flatMap(({ cures }) => cures.map(({ path }) => path))
+    assert.deepStrictEqual(paths(replica({ partitions: [partition({ stuck: { count: 1, keys: [key] } })] })), [
+      "/actors/renewals/keys/a%2Fb%3F/resume",
+      "/actors/renewals/keys/a%2Fb%3F/skip"
+    ])
+    const failed = { state: "failed", trouble: { since, cause: "a bug" } } as const
+    assert.deepStrictEqual(paths(replica(failed)), ["/actors/renewals/restart"])
+    assert.deepStrictEqual(paths(replica({ ...failed, instance: "p2" })), [undefined])
+    assert.deepStrictEqual(
+      troublesOf(way, [actor({ deadLetters: 2 })]).flatMap(({ cures }) => cures.map(({ path }) => path)),
+      [undefined, "/dead-letters/renewals/replay", undefined]
+    )
+  })
+
   it("is a dead letter; a projection's is not replayed", () => {
     const [trouble] = troublesOf(way, [actor({ kind: "projection", deadLetters: 1 })])
     assert.deepStrictEqual(
