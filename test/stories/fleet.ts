@@ -1,0 +1,94 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Effect, Exit, FileSystem, Path, Scope, Semaphore } from "effect"
+import { fileURLToPath } from "node:url"
+import { run } from "../cli/process.ts"
+import type { End, Running } from "../cli/process.ts"
+import { random } from "../actors/import/random.ts"
+
+const main = fileURLToPath(new URL("../../topology/main.ts", import.meta.url))
+
+/** Milliseconds within which a kill comes. */
+const latest = 3_000
+
+/** What all processes of a system are started with. */
+export interface System {
+  readonly bootstrap: string
+  readonly database: string
+  /** Where charges are POSTed to. */
+  readonly payments: string
+}
+
+/** A process of the system as a user starts it, under a name and an address that it keeps through its lives. */
+export interface Ship {
+  readonly name: string
+  readonly url: string
+  /** SIGKILL, and anew at once. */
+  readonly kill: Effect.Effect<void>
+  /** SIGTERM; how it ended. */
+  readonly stop: Effect.Effect<End>
+  readonly stderr: () => string
+}
+
+/** The key file that all processes share, in a directory of the test. */
+const keyFile = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const directory = yield* fs.makeTempDirectoryScoped()
+  const path = (yield* Path.Path).join(directory, "channel-key")
+  yield* fs.writeFileString(path, "0123456789abcdef".repeat(4), { mode: 0o600 })
+  return { directory, path }
+})
+
+/** Starts a process, up when this returns; it ends with the scope. */
+export const launch = Effect.fnUntraced(function* (
+  system: System,
+  name: string,
+  ...flags: ReadonlyArray<string>
+): Effect.fn.Return<Ship, never, Scope.Scope> {
+  const outer = yield* Effect.scope
+  const { directory, path } = yield* keyFile.pipe(Effect.orDie, Effect.provide(NodeServices.layer))
+  let scope = yield* Scope.fork(outer)
+  let running!: Running
+
+  const start = Effect.fnUntraced(function* (port: string) {
+    const of = ["--kafka", system.bootstrap, "--database", system.database, "--app", "stories", "--instance", name]
+    const here = ["--data", `${directory}/data`, "--channel-key-file", path, "--port", port]
+    running = yield* Scope.provide(
+      // env is no process of its own: it becomes the program.
+      run("env", `SIXFOLD_PAYMENT_URL=${system.payments}`, process.execPath, main, "start", ...of, ...here, ...flags),
+      scope
+    )
+    const line = yield* running.line(/ is up at /)
+    return /http:\/\/\S+/.exec(line)![0]
+  })
+  const url = yield* start("0")
+  return {
+    name,
+    url,
+    kill: Effect.gen(function* () {
+      yield* running.kill("SIGKILL")
+      const end = yield* running.ended
+      if (end.signal !== "SIGKILL") throw new Error(`${name} had ended before: ${running.stderr().slice(-2_000)}`)
+      yield* Scope.close(scope, Exit.void)
+      scope = yield* Scope.fork(outer)
+      yield* start(new URL(url).port)
+    }),
+    stop: Effect.suspend(() => Effect.andThen(running.kill("SIGTERM"), running.ended)),
+    stderr: () => running.stderr()
+  }
+})
+
+/** Kills one of the ships at a random moment of the next seconds, each time it is run; one after the other, so that each has come back. */
+export const trouble = Effect.fnUntraced(function* (ships: ReadonlyArray<Ship>, seed: number) {
+  const next = random(seed)
+  const scope = yield* Effect.scope
+  const oneByOne = yield* Semaphore.make(1)
+  const kill = Effect.suspend(() => {
+    const [wait, ship] = [next(latest), ships[next(ships.length)]!]
+    return Effect.andThen(Effect.sleep(wait), ship.kill)
+  })
+  return oneByOne.withPermit(kill).pipe(
+    Effect.tapCause((cause) => Effect.sync(() => console.error(`trouble went wrong (seed ${seed}):`, cause))),
+    Effect.forkIn(scope),
+    Effect.asVoid
+  )
+})
