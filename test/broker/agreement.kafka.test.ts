@@ -4,57 +4,30 @@ import { describe, inject } from "vitest"
 import * as Cluster from "../../src/kafka/cluster/cluster.ts"
 import type { Compression } from "../../src/kafka/cluster/settings.ts"
 import { Kafka } from "../../src/kafka/kafka.ts"
-import type { ProducerRecord } from "../../src/kafka/records.ts"
-import { unique } from "./clients.ts"
-import { tool } from "./kafka.ts"
+import type { Header, ProducerRecord } from "../../src/kafka/records.ts"
+import { seeded } from "../cluster/seeded.ts"
+import { record, text, unique } from "./clients.ts"
+import { exactly, javaReads } from "./java-client.ts"
 
 const bootstrap = inject("bootstrap")
+const java = (topic: string, count: number) => Effect.promise(() => javaReads(bootstrap, topic, count))
 
-/** What the Java client reads, read-committed: a line per record. */
-const javaReads = (topic: string, count: number): ReadonlyArray<string> =>
-  tool(
-    "org.apache.kafka.tools.consumer.ConsoleConsumer",
-    "--bootstrap-server",
-    bootstrap,
-    "--topic",
+const empty = new Uint8Array(0)
+
+/** Any bytes, no bytes, and nothing at all, in every place where there may be. */
+const sample = (topic: string, count: number): ReadonlyArray<ProducerRecord> => {
+  const random = seeded(count)
+  const some = () => [null, empty, random.bytes(1 + random.int(40)), random.bytes(5_000)][random.int(4)]!
+  const header = (): Header => [["traceparent", "again", "schlüssel", ""][random.int(4)]!, random.bytes(random.int(9))]
+  return Array.from({ length: count }, () => ({
     topic,
-    "--from-beginning",
-    "--isolation-level",
-    "read_committed",
-    "--max-messages",
-    String(count),
-    ...["timestamp", "key", "headers", "partition", "offset"].flatMap((name) => ["--property", `print.${name}=true`])
-  )
-    .trimEnd()
-    .split("\n")
-
-const line = ({ headers, key, partition, timestamp, value }: ProducerRecord, offset: number) =>
-  [
-    `CreateTime:${timestamp}`,
-    `Partition:${partition}`,
-    `Offset:${offset}`,
-    headers.length === 0
-      ? "NO_HEADERS"
-      : headers.map(([name, value]) => `${name}:${Buffer.from(value).toString()}`).join(","),
-    key === null ? "null" : Buffer.from(key).toString(),
-    value === null ? "null" : Buffer.from(value).toString()
-  ].join("\t")
-
-const sample = (topic: string, n: number): ProducerRecord => ({
-  topic,
-  partition: 0,
-  key: n % 5 === 0 ? null : Buffer.from(`schlüssel-${n}`),
-  value: n % 7 === 0 ? null : Buffer.from(`wert-${"x".repeat(n)}`),
-  headers:
-    n % 3 === 0
-      ? []
-      : [
-          ["traceparent", Buffer.from(`00-${n}`)],
-          ["again", Buffer.from("1")],
-          ["again", Buffer.from("2")]
-        ],
-  timestamp: Date.now() + n
-})
+    partition: random.int(2),
+    key: some(),
+    value: some(),
+    headers: Array.from({ length: random.int(4) }, header),
+    timestamp: Date.now() - random.int(10_000)
+  }))
+}
 
 describe("an independent client", () => {
   it.live.each<Compression>(["none", "gzip", "snappy", "lz4", "zstd"])(
@@ -63,11 +36,16 @@ describe("an independent client", () => {
       Effect.gen(function* () {
         const kafka = yield* Kafka
         const topic = unique("agree")
-        yield* kafka.topics.ensure([{ name: topic, partitions: 1, cleanup: "delete" }])
-        const records = Array.from({ length: 100 }, (_, n) => sample(topic, n))
+        yield* kafka.topics.ensure([{ name: topic, partitions: 2, cleanup: "delete" }])
+        const records = sample(topic, 200)
         const offsets = yield* (yield* kafka.producer).send(records)
-        expect(offsets).toEqual(records.map((_, n) => n))
-        expect(javaReads(topic, 100)).toEqual(records.map(line))
+        const found = yield* java(topic, records.length)
+        for (const partition of [0, 1]) {
+          const sent = records
+            .map((each, n) => ({ ...each, offset: offsets[n]! }))
+            .filter((each) => each.partition === partition)
+          expect(found.get(partition)!.map(exactly)).toEqual(sent.map(exactly))
+        }
       }).pipe(Effect.scoped, Effect.provide(Cluster.layer({ brokers: bootstrap.split(","), compression })))
   )
 
@@ -77,16 +55,16 @@ describe("an independent client", () => {
       const topic = unique("agree")
       yield* kafka.topics.ensure([{ name: topic, partitions: 1, cleanup: "delete" }])
       const transactor = yield* kafka.transactor({ transactionalId: unique("agree") })
-      const good = sample(topic, 1)
-      const poison = { ...sample(topic, 2), value: Buffer.alloc(2_000_000) }
-      yield* transactor.commit({ records: [good] })
+      const at = { topic, partition: 0 }
+      const poison = { ...record(at, ""), value: Buffer.alloc(2_000_000) }
+      yield* transactor.commit({ records: [record(at, "good")] })
       // The first of the two is written before the other is refused: it must stay invisible.
-      expect(yield* Effect.flip(transactor.commit({ records: [sample(topic, 3), poison] }))).toMatchObject({
+      expect(yield* Effect.flip(transactor.commit({ records: [record(at, "aborted"), poison] }))).toMatchObject({
         outcome: "refused"
       })
-      yield* transactor.commit({ records: [sample(topic, 4)] })
-      const seen = javaReads(topic, 2).map((line) => line.split("\t").at(-1))
-      expect(seen).toEqual([`wert-x`, `wert-xxxx`])
+      yield* transactor.commit({ records: [record(at, "good too")] })
+      const seen = (yield* java(topic, 2)).get(0)!.map(({ value }) => text(value))
+      expect(seen).toEqual(["good", "good too"])
     }).pipe(Effect.scoped, Effect.provide(Cluster.layer({ brokers: bootstrap.split(",") })))
   )
 })

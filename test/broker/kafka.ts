@@ -7,12 +7,13 @@
  * Settings: KAFKA_DIR (jars, data and logs; default .cache/kafka), KAFKA_PORT (the first port, default 29092),
  * KAFKA_HEAP (per broker, default 512m).
  */
-import { spawn, spawnSync } from "node:child_process"
+import { execFile, spawn } from "node:child_process"
 import { existsSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { join, resolve } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { properties } from "./properties.ts"
+import { certificates } from "./certificates.ts"
+import { password, properties, user } from "./properties.ts"
 
 const here = import.meta.dirname
 const directory = resolve(process.env.KAFKA_DIR ?? join(here, "../../.cache/kafka"))
@@ -21,11 +22,21 @@ const heap = process.env.KAFKA_HEAP ?? "512m"
 const jars = join(directory, "lib")
 const startLimit = 90_000
 
+/** Listeners that want something of their clients. User and password: `properties.ts`; mechanisms: PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512. */
+export interface Secured {
+  /** SASL without TLS, TLS without SASL, and both; host:port. */
+  readonly sasl: string
+  readonly tls: string
+  readonly saslTls: string
+  /** Who signed the brokers' certificates, in PEM. */
+  readonly authority: string
+}
+
 export interface Cluster {
   /** host:port, comma-separated. */
   readonly bootstrap: string
-  /** The SASL_PLAINTEXT listener of broker 1; user `sixfold`, password `sixfold-secret`, mechanism PLAIN. */
-  readonly saslBootstrap: string
+  /** Other listeners of broker 1. */
+  readonly secured: Secured
   /** By broker, from 1: where it listens for proxies, and where it tells the clients that come there to go. */
   readonly proxied: ReadonlyArray<{ readonly listens: number; readonly announced: number }>
   /** Ends broker I (from 1) as SIGKILL does. */
@@ -38,7 +49,7 @@ export interface Cluster {
   stop(): void
 }
 
-const port = (broker: number) => firstPort + (broker - 1) * 5
+const port = (broker: number) => firstPort + (broker - 1) * 7
 const address = (broker: number) => `127.0.0.1:${port(broker)}`
 const pidFile = (broker: number) => join(directory, `${broker}.pid`)
 const pidOf = (broker: number) => Number(readFileSync(pidFile(broker), "utf8"))
@@ -60,23 +71,26 @@ const alive = (pid: number) => {
   }
 }
 
-const run = (command: string, args: ReadonlyArray<string>): string => {
-  const done = spawnSync(command, args, { encoding: "utf8", maxBuffer: 1 << 30 })
-  if (done.status !== 0)
-    throw new Error(`${command} ${args.at(-1)} failed:\n${done.error ?? ""}${done.stdout}${done.stderr}`)
-  return done.stdout
+/** Answers what the command printed, read as `encoding` says. */
+const run = (command: string, args: ReadonlyArray<string>, encoding: BufferEncoding = "utf8"): Promise<string> =>
+  new Promise((answer, fail) => {
+    execFile(command, args, { encoding, maxBuffer: 1 << 30 }, (error, stdout, stderr) =>
+      error === null
+        ? answer(stdout)
+        : fail(new Error(`${command} ${args.at(-1)} failed:\n${error.message}${stdout}${stderr}`))
+    )
+  })
+
+/** Runs one of Kafka's own tools (a class of its). What it printed is read as `latin1`, a byte a character. */
+export const tool = async (name: string, ...args: ReadonlyArray<string>): Promise<string> => {
+  await fetchJars()
+  return run("java", java(name, ...args), "latin1")
 }
 
-/** Runs one of Kafka's own tools (a class of its) and answers what it printed. */
-export const tool = (name: string, ...args: ReadonlyArray<string>): string => {
-  fetchJars()
-  return run("java", java(name, ...args))
-}
-
-const fetchJars = () => {
+const fetchJars = async () => {
   mkdirSync(directory, { recursive: true })
   if (existsSync(join(jars, ".complete"))) return
-  run("mvn", [
+  await run("mvn", [
     "-q",
     "-B",
     "-f",
@@ -120,12 +134,13 @@ const serves = async (brokers: ReadonlyArray<number>) => {
       await sleep(200)
     }
     // An open port is not yet a serving broker: ask it for something.
-    while (
-      spawnSync("java", java("org.apache.kafka.tools.BrokerApiVersionsCommand", "--bootstrap-server", address(broker)))
-        .status !== 0
-    ) {
-      if (Date.now() > deadline) throw late(broker)
-    }
+    const asked = java("org.apache.kafka.tools.BrokerApiVersionsCommand", "--bootstrap-server", address(broker))
+    const answers = () =>
+      run("java", asked).then(
+        () => true,
+        () => false
+      )
+    while (!(await answers())) if (Date.now() > deadline) throw late(broker)
   }
 }
 
@@ -143,21 +158,31 @@ const stop = () => {
 
 /** Starts a fresh cluster of one broker or three and waits until all serve. Whatever ran in the directory before is ended. */
 export const start = async (count: 1 | 3): Promise<Cluster> => {
-  fetchJars()
+  await fetchJars()
   stop()
   const brokers = Array.from({ length: count }, (_, index) => index + 1)
   if (await listens(1)) throw new Error(`port ${port(1)} is taken: set KAFKA_PORT`)
-  const id = run("java", java("kafka.tools.StorageTool", "random-uuid")).trim().split("\n").at(-1)!
+  const { authority, keyStore } = await certificates(join(directory, "certificates"), (args) => run("keytool", args))
+  const id = (await run("java", java("kafka.tools.StorageTool", "random-uuid"))).trim().split("\n").at(-1)!
+  const users = ["SCRAM-SHA-256", "SCRAM-SHA-512"].flatMap((mechanism) => [
+    "--add-scram",
+    `${mechanism}=[name=${user},password=${password}]`
+  ])
   for (const broker of brokers) {
     const file = join(directory, `${broker}.properties`)
-    writeFileSync(file, properties({ broker, count, port, data: join(directory, `data-${broker}`) }))
-    run("java", java("kafka.tools.StorageTool", "format", "-t", id, "-c", file))
+    writeFileSync(file, properties({ broker, count, port, data: join(directory, `data-${broker}`), keyStore }))
+    await run("java", java("kafka.tools.StorageTool", "format", "-t", id, "-c", file, ...users))
     launch(broker)
   }
   await serves(brokers)
   return {
     bootstrap: brokers.map(address).join(","),
-    saslBootstrap: `127.0.0.1:${port(1) + 2}`,
+    secured: {
+      sasl: `127.0.0.1:${port(1) + 2}`,
+      tls: `127.0.0.1:${port(1) + 5}`,
+      saslTls: `127.0.0.1:${port(1) + 6}`,
+      authority
+    },
     proxied: brokers.map((broker) => ({ listens: port(broker) + 3, announced: port(broker) + 4 })),
     kill: (broker) => void process.kill(pidOf(broker), "SIGKILL"),
     up: async (broker) => {

@@ -1,12 +1,13 @@
 import type { TestProject } from "vitest/node"
 import { start } from "./kafka.ts"
+import type { Secured } from "./kafka.ts"
 
 declare module "vitest" {
   interface ProvidedContext {
     /** host:port, comma-separated. */
     readonly bootstrap: string
-    /** A listener that wants SASL; empty where the broker is not ours. */
-    readonly saslBootstrap: string
+    /** Its listeners for TLS and SASL; none where the broker is not ours. */
+    readonly secured: Secured | null
   }
 }
 
@@ -15,11 +16,11 @@ export default async function setup(project: TestProject) {
   const given = process.env.KAFKA_BROKERS
   if (given !== undefined) {
     project.provide("bootstrap", given)
-    project.provide("saslBootstrap", "")
+    project.provide("secured", null)
     return () => {}
   }
   const cluster = await start(process.env.KAFKA_COUNT === "3" ? 3 : 1)
   project.provide("bootstrap", cluster.bootstrap)
-  project.provide("saslBootstrap", cluster.saslBootstrap)
+  project.provide("secured", cluster.secured)
   return () => cluster.stop()
 }

@@ -1,27 +1,52 @@
+import { storePassword } from "./certificates.ts"
+
+/** Who may come to the listeners that ask. */
+export const user = "sixfold"
+export const password = "sixfold-secret"
+
+const mechanisms = {
+  plain: `org.apache.kafka.common.security.plain.PlainLoginModule required user_${user}="${password}"`,
+  "scram-sha-256": "org.apache.kafka.common.security.scram.ScramLoginModule required",
+  "scram-sha-512": "org.apache.kafka.common.security.scram.ScramLoginModule required"
+}
+const logins = ["sasl", "sasltls"].flatMap((listener) =>
+  Object.entries(mechanisms).map(
+    ([mechanism, login]) => `listener.name.${listener}.${mechanism}.sasl.jaas.config=${login};`
+  )
+)
+
 /**
- * The server.properties of one broker: everything replicated where there are three, and sweeps short enough for tests. It listens on five
- * ports in a row: plaintext, controller, SASL, and one that it announces to be at the fifth, where a test may put a proxy.
+ * The server.properties of one broker: everything replicated where there are three, and sweeps short enough for tests. It takes seven
+ * ports in a row: plaintext, controller, SASL, one that it announces to be at the fifth, where a test may put a proxy, TLS, and SASL over TLS.
  */
 export const properties = (options: {
   readonly broker: number
   readonly count: 1 | 3
   readonly port: (broker: number) => number
   readonly data: string
+  readonly keyStore: string
 }): string => {
-  const { broker, count, port, data } = options
+  const { broker, count, data, keyStore, port } = options
   const replicas = count
   const inSync = count === 3 ? 2 : 1
   const voters = Array.from({ length: count }, (_, index) => `${index + 1}@127.0.0.1:${port(index + 1) + 1}`)
+  const at = (name: string, offset: number) => `${name}://127.0.0.1:${port(broker) + offset}`
+  const open = [at("PLAINTEXT", 0), at("SASL", 2), at("TLS", 5), at("SASLTLS", 6)]
+  const protocols =
+    "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,PROXIED:PLAINTEXT,TLS:SSL,SASLTLS:SASL_SSL"
   return `process.roles=broker,controller
 node.id=${broker}
 controller.quorum.voters=${voters.join(",")}
-listeners=PLAINTEXT://127.0.0.1:${port(broker)},CONTROLLER://127.0.0.1:${port(broker) + 1},SASL://127.0.0.1:${port(broker) + 2},PROXIED://127.0.0.1:${port(broker) + 3}
-advertised.listeners=PLAINTEXT://127.0.0.1:${port(broker)},SASL://127.0.0.1:${port(broker) + 2},PROXIED://127.0.0.1:${port(broker) + 4}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,PROXIED:PLAINTEXT
+listeners=${[...open, at("CONTROLLER", 1), at("PROXIED", 3)].join(",")}
+advertised.listeners=${[...open, at("PROXIED", 4)].join(",")}
+listener.security.protocol.map=${protocols}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-sasl.enabled.mechanisms=PLAIN
-listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_sixfold="sixfold-secret";
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+${logins.join("\n")}
+ssl.keystore.type=PKCS12
+ssl.keystore.location=${keyStore}
+ssl.keystore.password=${storePassword}
 log.dirs=${data}
 default.replication.factor=${replicas}
 min.insync.replicas=${inSync}

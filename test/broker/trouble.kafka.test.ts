@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Layer, Redacted } from "effect"
+import { Effect, Layer } from "effect"
 import { createServer } from "node:net"
 import type { AddressInfo } from "node:net"
 import { describe, inject } from "vitest"
@@ -9,16 +9,9 @@ import { Kafka } from "../../src/kafka/kafka.ts"
 import { record, unique } from "./clients.ts"
 
 const bootstrap = inject("bootstrap")
-const saslBootstrap = inject("saslBootstrap")
 
 const failure = (options: Cluster.ClusterOptions): Effect.Effect<KafkaError, unknown> =>
   Effect.flip(Effect.scoped(Layer.build(Cluster.layer({ patience: 2_000, ...options }))))
-
-const user = (password: string): Cluster.Sasl => ({
-  mechanism: "PLAIN",
-  username: "sixfold",
-  password: Redacted.make(password)
-})
 
 /** A server that takes connections and never answers. */
 const mute = Effect.acquireRelease(
@@ -68,42 +61,6 @@ describe("a client that cannot work says what is wrong", () => {
       const { message, reason } = yield* failure({ brokers: bootstrap.split(","), tls: true })
       expect(reason).toBe("Unauthorized")
       expect(message).toContain("tls on")
-    })
-  )
-
-  it.live.skipIf(saslBootstrap === "")("a wrong password: names the mechanism and the user, never the password", () =>
-    Effect.gen(function* () {
-      const { message, reason } = yield* failure({ brokers: [saslBootstrap], sasl: user("wrong") })
-      expect(reason).toBe("Unauthorized")
-      expect(message).toContain("PLAIN as sixfold")
-      expect(message).not.toContain("wrong")
-    })
-  )
-
-  it.live.skipIf(saslBootstrap === "")("the right password: works", () =>
-    Effect.scoped(Layer.build(Cluster.layer({ brokers: [saslBootstrap], sasl: user("sixfold-secret") })))
-  )
-
-  const configured = (env: Record<string, string>) =>
-    Effect.scoped(Layer.build(Cluster.layerConfig({ brokers: [saslBootstrap], patience: 2_000 }))).pipe(
-      Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env })))
-    )
-  const credentials = {
-    SIXFOLD_KAFKA_SASL_MECHANISM: "PLAIN",
-    SIXFOLD_KAFKA_SASL_USERNAME: "sixfold",
-    SIXFOLD_KAFKA_SASL_PASSWORD: "sixfold-secret"
-  }
-
-  it.live.skipIf(saslBootstrap === "")("takes its credentials from the environment; half of them are an error", () =>
-    Effect.gen(function* () {
-      yield* configured(credentials)
-      const none = yield* Effect.flip(configured({}))
-      expect(none).toMatchObject({ _tag: "KafkaError" })
-      expect(none.message).toContain("sasl off")
-      const { SIXFOLD_KAFKA_SASL_PASSWORD: _, ...half } = credentials
-      const error = yield* Effect.flip(configured(half))
-      expect(error).toMatchObject({ _tag: "ConfigError" })
-      expect(error.message).toContain("SIXFOLD_KAFKA_SASL_PASSWORD")
     })
   )
 

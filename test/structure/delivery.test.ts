@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { parse } from "yaml"
+import { image } from "../broker/redpanda-container.ts"
 import { text } from "./source.ts"
 
 interface Service {
@@ -57,6 +58,12 @@ describe("docker-compose.yml", () => {
     expect(
       services.filter(([, service]) => !/:v?\d+\.\d+[\w.-]*$/.test(service.image ?? "")).map(([name]) => name)
     ).toEqual([])
+  })
+
+  it("is what the Redpanda suite tests: the same image, through testcontainers", () => {
+    expect(compose.services["redpanda"]?.image).toBe(image)
+    expect(text("vitest.redpanda.config.ts")).toContain("test/broker/redpanda-container.ts")
+    expect(text("test/broker/redpanda-container.ts")).toContain('from "testcontainers"')
   })
 
   it("runs nothing as root", () => {
