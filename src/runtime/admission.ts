@@ -1,14 +1,14 @@
 import { Option, Result } from "effect"
+import * as Utf8 from "../actor/utf8.ts"
 import type { Batch, KafkaRecord } from "../kafka/records.ts"
 import { partitionFor } from "../kafka/partitioner.ts"
-import type { Message } from "./cell.ts"
+import { Message } from "./cell.ts"
 import { commanded, commandOf, obey } from "./control.ts"
 import type { Command, Letters } from "./control.ts"
 import { deadLetterRecord } from "./deadLetter.ts"
 import { isCrowded, park, parkAll } from "./parking.ts"
 import type { Partition } from "./partition.ts"
 
-const text = new TextDecoder()
 const noLetters: Letters = new Map()
 
 /**
@@ -18,20 +18,22 @@ const noLetters: Letters = new Map()
 export const admit = (partition: Partition, batch: Batch, now: number, letters: Letters = noLetters): void => {
   const last = batch.records.length - 1
   if (partition.window.size === 0) partition.progressAt = now
-  batch.records.forEach((record, index) => {
-    admitRecord(partition, record, index === last ? batch.nextOffset : record.offset + 1, now, letters)
-  })
+  for (let i = 0; i <= last; i++) {
+    const record = batch.records[i]!
+    admitRecord(partition, record, i === last ? batch.nextOffset : record.offset + 1, now, letters)
+  }
   partition.readOffset = batch.nextOffset
   partition.endOffset = batch.endOffset
 }
 
 const admitRecord = (partition: Partition, record: KafkaRecord, next: number, now: number, letters: Letters): void => {
   const { codec, spec } = partition.around.definition.inbox
-  const key = codec.decodeKey(record.key)
+  const text = record.key === null ? undefined : Utf8.decodeOr(record.key)
+  const key = text === undefined ? codec.decodeKey(record.key) : codec.keyFrom(text)
   const misplaced = record.key !== null && partitionFor(record.key, spec.partitions) !== partition.partition
-  const cell = Result.isFailure(key) || misplaced ? partition.nowhere : partition.cell(text.decode(record.key!))
+  const cell = Result.isFailure(key) || misplaced ? partition.nowhere : partition.cell(text!)
   const bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0)
-  const message: Message = { ...record, cell, next, bytes, weight: 0, done: false }
+  const message = new Message(cell, record, next, bytes, false)
   partition.window.admit(message)
   if (misplaced) return reroute(partition, message, record)
   const whom = record.headers.length === 0 ? undefined : commanded(record)

@@ -3,6 +3,7 @@ import type { ActorDefinition, DeadLetter } from "../actor/actor.ts"
 import type { Decision, Retry, Verdict } from "../actor/decision.ts"
 import { defectRetry } from "../actor/decision.ts"
 import type { Turn } from "../actor/turn.ts"
+import type { Header } from "../kafka/records.ts"
 import type { Circumstances, Emitted, Reported, TimerChange } from "./collect.ts"
 import { CollectingTurn } from "./collect.ts"
 
@@ -17,8 +18,8 @@ export interface Attempt extends Circumstances {
   readonly handler: Handler
   /** It has been tried for too long: whatever the decision's retries say, this is the last one. */
   readonly isLast?: boolean
-  /** Encodes the next state, or throws: a state that breaks its schema is the handler's failure. */
-  readonly encode: (state: unknown) => Uint8Array | null
+  /** The next state as JSON (null: the initial one), or throws: a state that breaks its schema is the handler's failure. */
+  readonly encode: (state: unknown) => string | null
 }
 
 /** How an attempt ended. A failed one leaves nothing behind but what its decision's own turns collected. */
@@ -32,22 +33,26 @@ export type Ending =
 
 export interface Outcome {
   readonly state: unknown
-  /** The encoded state; null deletes it (it is the initial one again). */
-  readonly bytes: Uint8Array | null
+  /** The state as JSON; null deletes it (it is the initial one again). */
+  readonly json: string | null
   readonly emitted: ReadonlyArray<Emitted>
   readonly reported: ReadonlyArray<Reported>
   readonly timers: ReadonlyMap<string, TimerChange> | undefined
+  /** What its status records carry: the trace context. */
+  readonly headers: ReadonlyArray<Header>
   readonly ending: Ending
 }
 
 const settled: Ending = { _tag: "Settled" }
 
 /** Runs the handler once and applies the actor's decision where it fails. Never fails; an interruption is not caught. */
-export const attempt = Effect.fnUntraced(function* (self: Attempt): Effect.fn.Return<Outcome, never, unknown> {
+export const attempt = (self: Attempt): Effect.Effect<Outcome, never, unknown> => {
   const turn = new CollectingTurn(self)
-  const exit = yield* Effect.exit(Effect.suspend(() => Effect.map(self.handler(self.state, turn), encoded(self))))
-  return Exit.isSuccess(exit) ? outcome(exit.value, turn, settled) : yield* failed(self, exit.cause)
-})
+  const run = Effect.suspend(() => Effect.map(self.handler(self.state, turn), encoded(self)))
+  return Effect.flatMap(Effect.exit(run), (exit) =>
+    Exit.isSuccess(exit) ? Effect.succeed(outcome(exit.value, turn, settled)) : failed(self, exit.cause)
+  )
+}
 
 /** What trying again cannot mend: undecodable bytes, a settle that the broker refuses for what it holds. */
 export const giveUp: AnyDecision = { then: "dead-letter" }
@@ -93,18 +98,19 @@ export const failed = Effect.fnUntraced(function* (
 
 const endings = { "dead-letter": "DeadLetter", hold: "Hold", ignore: "Ignored", escalate: "Escalate" } as const
 
-type Encoded = Pick<Outcome, "state" | "bytes">
+type Encoded = Pick<Outcome, "state" | "json">
 
 const encoded =
   (self: Attempt) =>
-  (state: unknown): Encoded => ({ state, bytes: self.encode(state) })
+  (state: unknown): Encoded => ({ state, json: self.encode(state) })
 
 const outcome = (next: Encoded, turn: CollectingTurn, ending: Ending): Outcome => ({
   state: next.state,
-  bytes: next.bytes,
+  json: next.json,
   emitted: turn.emitted,
   reported: turn.reported,
   timers: turn.timers,
+  headers: turn.about.headers,
   ending
 })
 
@@ -114,14 +120,14 @@ const tell = Effect.fnUntraced(function* (
   turn: CollectingTurn,
   state: unknown,
   teller: ((state: unknown) => Effect.Effect<unknown, unknown, unknown>) | undefined,
-  before: Encoded = { state: self.state, bytes: self.encode(self.state) }
+  before: Encoded = { state: self.state, json: self.encode(self.state) }
 ): Effect.fn.Return<Encoded, never, unknown> {
   if (teller === undefined) return before
-  const [emitted, reported, timers] = [turn.emitted.length, turn.reported.length, new Map(turn.timers)]
+  const [emitted, reported, timers] = [turn.emitted.slice(), turn.reported.slice(), new Map(turn.timers)]
   const exit = yield* Effect.exit(Effect.suspend(() => Effect.map(teller(state), encoded(self))))
   if (Exit.isSuccess(exit)) return exit.value
-  turn.emitted.length = emitted
-  turn.reported.length = reported
+  turn.emitted = emitted
+  turn.reported = reported
   turn.timers = timers
   yield* Effect.logError("A turn about a failure failed itself", exit.cause).pipe(
     Effect.annotateLogs({ actor: self.definition.name, key: String(self.key), message: self.idempotencyKey })

@@ -1,13 +1,32 @@
 import type { Fiber } from "effect"
 import { held } from "../store/entry.ts"
-import type { Pause, StoredMessage, Timer, Wait } from "../store/entry.ts"
+import type { Origin, Pause, StoredMessage, Timer, Wait } from "../store/entry.ts"
 import type { Slot } from "./window.ts"
 
 /** An admitted inbox message. Parked, its bytes lie in the changelog and `done` is true: it holds the prefix no more. */
-export interface Message extends StoredMessage, Slot {
+export class Message implements StoredMessage, Slot {
   readonly cell: Cell
+  readonly offset: number
+  readonly timestamp: number
+  readonly value: Uint8Array | null
+  readonly headers: StoredMessage["headers"]
+  readonly next: number
+  readonly bytes: number
   done: boolean
-  weight: number
+  weight = 0
+  readonly origin?: Origin | undefined
+
+  constructor(cell: Cell, stored: StoredMessage, next: number, bytes: number, done: boolean) {
+    this.cell = cell
+    this.offset = stored.offset
+    this.timestamp = stored.timestamp
+    this.value = stored.value
+    this.headers = stored.headers
+    this.next = next
+    this.bytes = bytes
+    this.done = done
+    this.origin = stored.origin
+  }
 }
 
 /** What a key does next. */
@@ -33,8 +52,8 @@ export const passive: unique symbol = Symbol.for("sixfold/passive")
  */
 export class Cell {
   readonly key: string
-  /** The encoded state after the last finished turn; undefined: the initial state. */
-  bytes: Uint8Array | undefined
+  /** The state after the last finished turn, as JSON text: a third of what bytes of its own would take. Undefined: the initial state. */
+  json: string | undefined
   state: unknown = passive
   /** Admitted, not started. */
   mailbox: Array<Message> = noMessages
@@ -135,6 +154,6 @@ export class Cell {
 
   /** Nothing at all: the cell itself can go. */
   get empty(): boolean {
-    return this.idle && this.free && this.bytes === undefined && (this.timers === undefined || this.timers.size === 0)
+    return this.idle && this.free && this.json === undefined && (this.timers === undefined || this.timers.size === 0)
   }
 }

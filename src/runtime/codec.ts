@@ -4,16 +4,13 @@ import { jsonText } from "../actor/topic.ts"
 import { passive } from "./cell.ts"
 import type { Cell } from "./cell.ts"
 
-/** An actor's state as bytes. The initial state has none: a key that is back at it leaves the changelog. */
+/** An actor's state as JSON text. The initial state has none: a key that is back at it leaves the changelog. */
 export interface StateCodec {
   /** Null for the initial state. Throws when the state breaks its schema. */
-  encode(state: unknown): Uint8Array | null
-  /** The cell's state, decoded where it is passive. Throws when the bytes do not fit the schema any more. */
+  encode(state: unknown): string | null
+  /** The cell's state, decoded where it is passive. Throws when the text does not fit the schema any more. */
   stateOf(cell: Cell): unknown
 }
-
-const utf8 = new TextEncoder()
-const text = new TextDecoder()
 
 export const make = (definition: ActorDefinition): StateCodec => {
   if (definition.state === undefined) return { encode: () => null, stateOf: () => undefined }
@@ -23,11 +20,11 @@ export const make = (definition: ActorDefinition): StateCodec => {
   return {
     encode: (state) => {
       const json = codec.encode(state)
-      return json === initialJson ? null : utf8.encode(json)
+      return json === initialJson ? null : json
     },
     stateOf: (cell) => {
       if (cell.state === passive) {
-        cell.state = cell.bytes === undefined ? initial : Result.getOrThrow(codec.decode(text.decode(cell.bytes)))
+        cell.state = cell.json === undefined ? initial : Result.getOrThrow(codec.decode(cell.json))
       }
       return cell.state
     }

@@ -3,6 +3,7 @@ import type { StatusEvent } from "../actor/status.ts"
 import { statusLatestKey, statusLatestTopic, statusTopic } from "../actor/status.ts"
 import type { AnyTopic } from "../actor/topic.ts"
 import type { Turn, When } from "../actor/turn.ts"
+import * as Utf8 from "../actor/utf8.ts"
 import { partitionFor } from "../kafka/partitioner.ts"
 import type { Header, ProducerRecord } from "../kafka/records.ts"
 import { setTimer } from "../store/recurrence.ts"
@@ -17,9 +18,9 @@ const overhead = 128
 /** What a turn wants of its key's timers: set (as asked, and as stored), or cancelled. */
 export type TimerChange = { readonly when: When; readonly timer: Timer } | null
 
-export interface Emitted {
-  readonly topic: AnyTopic
-  readonly record: ProducerRecord
+/** A record, and the topic as it was declared. */
+export interface Emitted extends ProducerRecord {
+  readonly declared: AnyTopic
 }
 
 export interface Reported {
@@ -38,12 +39,15 @@ export interface Circumstances {
   readonly headers: ReadonlyArray<Header>
 }
 
+const nothingEmitted: Array<Emitted> = []
+const nothingReported: Array<Reported> = []
+
 /** A `Turn` that collects what the handler wants done. */
 export class CollectingTurn implements Turn<unknown, string> {
-  readonly emitted: Array<Emitted> = []
-  readonly reported: Array<Reported> = []
+  emitted: ReadonlyArray<Emitted> = nothingEmitted
+  reported: ReadonlyArray<Reported> = nothingReported
   timers: Map<string, TimerChange> | undefined
-  private readonly about: Circumstances
+  readonly about: Circumstances
 
   constructor(about: Circumstances) {
     this.about = about
@@ -67,7 +71,8 @@ export class CollectingTurn implements Turn<unknown, string> {
       const limit = topic.spec.maxMessageBytes ?? defaultLimit
       const bytes = sizeOf(record)
       if (bytes > limit) return Effect.die(new RecordTooLarge({ topic: topic.name, bytes, limit }))
-      this.emitted.push({ topic, record })
+      if (this.emitted.length === 0) this.emitted = [record]
+      else (this.emitted as Array<Emitted>).push(record)
       return Effect.void
     })
   }
@@ -76,7 +81,8 @@ export class CollectingTurn implements Turn<unknown, string> {
     return channel === undefined
       ? Effect.void
       : Effect.sync(() => {
-          this.reported.push({ channel, event })
+          if (this.reported.length === 0) this.reported = [{ channel, event }]
+          else (this.reported as Array<Reported>).push({ channel, event })
         })
   }
 
@@ -96,19 +102,20 @@ export class CollectingTurn implements Turn<unknown, string> {
 }
 
 const sizeOf = (record: ProducerRecord): number => {
-  let bytes = overhead + (record.key?.length ?? 0) + (record.value?.length ?? 0)
-  for (const [name, value] of record.headers) bytes += name.length + value.length + 4
-  return bytes
+  const bytes = overhead + (record.key?.length ?? 0) + (record.value?.length ?? 0)
+  return record.headers.reduce((sum, [name, value]) => sum + name.length + value.length + 4, bytes)
 }
 
 const recordFor = (
-  { codec, name, spec }: AnyTopic,
+  declared: AnyTopic,
   key: unknown,
   value: unknown,
   about: Pick<Circumstances, "now" | "headers">
-): ProducerRecord => {
+): Emitted => {
+  const { codec, name, spec } = declared
   const bytes = codec.encodeKey(key)
   return {
+    declared,
     topic: name,
     partition: partitionFor(bytes, spec.partitions),
     key: bytes,
@@ -118,22 +125,20 @@ const recordFor = (
   }
 }
 
-const utf8 = new TextEncoder()
-
 /** The two records of a status: in the stream of its channel, and as the newest of its kind and id. */
 export const statusRecords = (
   { channel, event }: Reported,
   id: string,
   about: Pick<Circumstances, "now" | "headers">
 ): ReadonlyArray<ProducerRecord> => {
-  const key = utf8.encode(channel)
+  const key = Utf8.encode(channel)
   const common = {
     partition: partitionFor(key, statusTopic.partitions),
-    value: utf8.encode(JSON.stringify(event)),
+    value: Utf8.encode(JSON.stringify(event)),
     headers: about.headers,
     timestamp: about.now
   }
-  const latest = utf8.encode(statusLatestKey(channel, event.kind, id))
+  const latest = Utf8.encode(statusLatestKey(channel, event.kind, id))
   return [
     { ...common, topic: statusTopic.name, key },
     { ...common, topic: statusLatestTopic.name, key: latest }

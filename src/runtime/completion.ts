@@ -1,3 +1,4 @@
+import * as Utf8 from "../actor/utf8.ts"
 import type { ProducerRecord } from "../kafka/records.ts"
 import * as Entry from "../store/entry.ts"
 import { firing } from "../store/recurrence.ts"
@@ -12,35 +13,37 @@ import { idempotencyKey, sourceOf } from "./identity.ts"
 type MessageTask = Extract<Task, { readonly _tag: "Message" }>
 type TimerTask = Extract<Task, { readonly _tag: "Timer" }>
 
+const nothing: ReadonlyArray<Entry.EntryChange> = []
+
 /** Takes the outcome of a task: the key's memory changes now, the log when it settles. */
 export const complete = (partition: Partition, cell: Cell, task: Task, outcome: Outcome, now: number): void => {
-  const outputs = outputsOf(cell, outcome, now)
-  const entries: Array<Entry.EntryChange> = []
-  if (outcome.state !== cell.state) {
-    cell.state = outcome.state
-    partition.setState(cell, outcome.bytes ?? undefined)
-    entries.push([Entry.stateKey(cell.key), outcome.bytes])
-  }
-  if (outcome.ending._tag === "DeadLetter") outputs.push(deadLetter(partition, cell, task, outcome.ending.cause, now))
+  const outputs = outputsOf(partition, cell, task, outcome, now)
   const offset = task._tag === "Timer" || task.message.done ? -1 : task.message.offset
-  const weight = weigh(outputs) + (outcome.bytes?.length ?? 0)
-  entries.push(
-    ...(task._tag === "Timer"
+  // A state that is another object and the same JSON needs no entry.
+  const state = outcome.state === cell.state || outcome.json === (cell.json ?? null) ? undefined : outcome.json
+  cell.state = outcome.state
+  if (state !== undefined) partition.setState(cell, state ?? undefined)
+  const own =
+    task._tag === "Timer"
       ? completeTimer(partition, cell, task, outcome, now)
-      : completeMessage(partition, task, outcome, weight, now)),
-    ...changeTimers(partition, cell, outcome)
-  )
-  const id = idempotencyKey(partition, cell, task)
-  partition.finish({ cell, id, emitted: outcome.emitted, offset, outputs, entries })
+      : completeMessage(partition, task, outcome, weigh(outputs) + (state?.length ?? 0), now)
+  const entries = outcome.timers === undefined ? own : [...own, ...changeTimers(partition, cell, outcome.timers)]
+  partition.finish({ cell, task, offset, outputs, entries, state })
   // What waits behind a message that has just been parked is parked behind it, as turns of its own.
   if (cell.parked.length > 0) parkMailbox(partition, cell)
 }
 
-const outputsOf = (cell: Cell, outcome: Outcome, now: number): Array<ProducerRecord> => {
-  const outputs: Array<ProducerRecord> = outcome.emitted.map(({ record }) => record)
-  for (const reported of outcome.reported) {
-    outputs.push(...statusRecords(reported, cell.key, { now, headers: [] }))
-  }
+const outputsOf = (
+  partition: Partition,
+  cell: Cell,
+  task: Task,
+  { emitted, ending, headers, reported }: Outcome,
+  now: number
+): ReadonlyArray<ProducerRecord> => {
+  if (reported.length === 0 && ending._tag !== "DeadLetter") return emitted
+  const outputs: Array<ProducerRecord> = [...emitted]
+  for (const each of reported) outputs.push(...statusRecords(each, cell.key, { now, headers }))
+  if (ending._tag === "DeadLetter") outputs.push(deadLetter(partition, cell, task, ending.cause, now))
   return outputs
 }
 
@@ -58,8 +61,13 @@ const completeMessage = (
   now: number
 ): ReadonlyArray<Entry.EntryChange> => {
   const { cell } = message
+  const isFinal = ending._tag !== "Retry" && ending._tag !== "Hold"
+  if (isFinal && !message.done && cell.wait === undefined) {
+    partition.window.finish(message, weight)
+    return nothing
+  }
   const entries: Array<Entry.EntryChange> = []
-  if (ending._tag === "Retry" || ending._tag === "Hold") {
+  if (!isFinal) {
     if (!message.done) entries.push(setAside(partition, message))
     const until = ending._tag === "Retry" ? { until: now + ending.delay } : {}
     entries.push(waitFor(partition, cell, { attempt, cause: ending.cause, since: cell.wait?.since ?? now, ...until }))
@@ -123,14 +131,18 @@ export const setTimer = (partition: Partition, cell: Cell, name: string, timer: 
   return [Entry.timerKey(cell.key, name), Entry.timerValue.encode(timer)]
 }
 
-const changeTimers = (partition: Partition, cell: Cell, { timers }: Outcome): ReadonlyArray<Entry.EntryChange> =>
-  [...(timers ?? [])].map(([name, change]) => {
+const changeTimers = (
+  partition: Partition,
+  cell: Cell,
+  timers: NonNullable<Outcome["timers"]>
+): ReadonlyArray<Entry.EntryChange> =>
+  [...timers].map(([name, change]) => {
     if (change !== null) return setTimer(partition, cell, name, change.timer)
     cell.timers?.delete(name)
     return [Entry.timerKey(cell.key, name), null]
   })
 
-const utf8 = new TextEncoder()
+const stateBytes = ({ json }: Cell): Uint8Array | null => (json === undefined ? null : Utf8.encode(json))
 
 /** The original bytes of a message, or the state where a timer failed. */
 export const deadLetter = (
@@ -144,13 +156,13 @@ export const deadLetter = (
   const common = {
     topic: partition.deadLetters,
     partition: partition.partition,
-    key: utf8.encode(cell.key),
+    key: Utf8.encode(cell.key),
     failedAt: now,
     letter: { id, cause, attempts: task.attempt, source: sourceOf(partition, task) }
   }
-  if (task._tag === "Timer") return deadLetterRecord({ ...common, value: cell.bytes ?? null, headers: [] })
+  if (task._tag === "Timer") return deadLetterRecord({ ...common, value: stateBytes(cell), headers: [] })
   const { headers, origin, value } = task.message
   const replays = origin?.replays ?? 0
   const isTimer = origin !== undefined && "timer" in origin.source
-  return deadLetterRecord({ ...common, replays, headers, value: isTimer ? (cell.bytes ?? null) : value })
+  return deadLetterRecord({ ...common, replays, headers, value: isTimer ? stateBytes(cell) : value })
 }

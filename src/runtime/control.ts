@@ -1,8 +1,10 @@
 import { Option, Result, Schema } from "effect"
 import { jsonText } from "../actor/topic.ts"
+import * as Utf8 from "../actor/utf8.ts"
 import type { Batch, Header, KafkaRecord } from "../kafka/records.ts"
 import * as Entry from "../store/entry.ts"
-import type { Cell, Message } from "./cell.ts"
+import { Message } from "./cell.ts"
+import type { Cell } from "./cell.ts"
 import { advance, deadLetter, setTimer, waitFor } from "./completion.ts"
 import { doneRecord } from "./deadLetter.ts"
 import type { Letter } from "./deadLetter.ts"
@@ -34,11 +36,10 @@ export const mostReplays = 5
 export const controlHeader = "sixfold-control"
 
 const codec = jsonText(Command)
-const utf8 = new TextEncoder()
 const text = new TextDecoder()
 
-export const commandHeaders = (actor: string): ReadonlyArray<Header> => [[controlHeader, utf8.encode(actor)]]
-export const encodeCommand = (command: Command): Uint8Array => utf8.encode(codec.encode(command))
+export const commandHeaders = (actor: string): ReadonlyArray<Header> => [[controlHeader, Utf8.encode(actor)]]
+export const encodeCommand = (command: Command): Uint8Array => Utf8.encode(codec.encode(command))
 
 /** Whom a record commands; none where it is a message. */
 export const commanded = (record: KafkaRecord): string | undefined => {
@@ -106,7 +107,7 @@ const done = (partition: Partition, { key }: Cell, { id, op }: LetterCommand, no
     entries: partition.letters.add(at.offset, { op, at: now }),
     outputs: [
       doneRecord(
-        { topic: partition.deadLetters, partition: partition.partition, key: utf8.encode(key) },
+        { topic: partition.deadLetters, partition: partition.partition, key: Utf8.encode(key) },
         at.offset,
         op,
         now
@@ -131,7 +132,8 @@ const replay = (partition: Partition, message: Message, id: string, now: number,
   if (entries.length === 0) return nothing
   const { headers, timestamp, value } = letter
   const origin = { ...letter.origin, replays: letter.origin.replays + 1 }
-  const replayed = { ...message, done: true, headers, timestamp, value, bytes: value?.length ?? 0, origin }
+  const stored = { offset: message.offset, headers, timestamp, value, origin }
+  const replayed = new Message(cell, stored, message.next, value?.length ?? 0, true)
   parkAll(partition, cell)
   return { entries: [...entries, setAside(partition, replayed)], outputs }
 }

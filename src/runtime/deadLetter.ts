@@ -1,10 +1,10 @@
 import { DateTime } from "effect"
 import type { DeadLetter } from "../actor/actor.ts"
+import * as Utf8 from "../actor/utf8.ts"
 import type { TopicSpec } from "../kafka/kafka.ts"
 import type { Header, KafkaRecord, ProducerRecord } from "../kafka/records.ts"
 import type { Origin } from "../store/entry.ts"
 
-const utf8 = new TextEncoder()
 const text = new TextDecoder()
 const day = 86_400_000
 const margin = 65_536
@@ -44,7 +44,7 @@ const doneHeader = "sixfold-done"
 
 export const deadLetterRecord = (dead: DeadRecord): ProducerRecord => {
   const { letter } = dead
-  const header = (name: string, value: string): Header => [name, utf8.encode(value)]
+  const header = (name: string, value: string): Header => [name, Utf8.encode(value)]
   const source =
     "timer" in letter.source
       ? [
@@ -85,8 +85,8 @@ export const doneRecord = (
   value: null,
   timestamp: now,
   headers: [
-    [doneHeader, utf8.encode(String(offset))],
-    ["sixfold-op", utf8.encode(op)]
+    [doneHeader, Utf8.encode(String(offset))],
+    ["sixfold-op", Utf8.encode(op)]
   ]
 })
 

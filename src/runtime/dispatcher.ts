@@ -14,12 +14,14 @@ export interface Dispatcher {
 }
 
 export interface Work<R> {
-  /** One task of one key. It never fails but by a defect of the machinery. */
+  /** One task of one key; none where there is nothing to run. It never fails but by a defect of the machinery. */
   readonly turn: (
     partition: Partition,
     cell: Cell,
     worker: Fiber.Fiber<unknown, unknown>
-  ) => Effect.Effect<void, never, R>
+  ) => Effect.Effect<void, never, R> | undefined
+  /** Around a worker's whole life. */
+  readonly provide: <A>(worker: Effect.Effect<A, never, R>) => Effect.Effect<A>
   /** The worker was interrupted in the middle of this key's task. */
   readonly interrupted: (partition: Partition, cell: Cell) => void
   readonly crashed: (cause: Cause.Cause<unknown>) => void
@@ -29,8 +31,8 @@ export interface Work<R> {
 export const make = Effect.fnUntraced(function* <R>(
   workers: number,
   work: Work<R>
-): Effect.fn.Return<Dispatcher, never, R | Scope.Scope> {
-  const run = yield* FiberSet.makeRuntime<R>()
+): Effect.fn.Return<Dispatcher, never, Scope.Scope> {
+  const run = yield* FiberSet.makeRuntime()
   let ready: Array<readonly [Partition, Cell]> = []
   let head = 0
   let active = 0
@@ -55,11 +57,12 @@ export const make = Effect.fnUntraced(function* <R>(
         yield* Effect.yieldNow
         for (current = take(); current !== undefined; current = take()) {
           current[1].ready = false
-          yield* work.turn(current[0], current[1], fiber)
+          const turn = work.turn(current[0], current[1], fiber)
+          if (turn !== undefined) yield* turn
         }
       })
     )
-    run(worker).addObserver((exit) => {
+    run(work.provide(worker)).addObserver((exit) => {
       active--
       if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) return work.crashed(exit.cause)
       // Interrupted: the key's partition is over, or its handler ran out of time.

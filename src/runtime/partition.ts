@@ -1,23 +1,24 @@
 import type { ActorDefinition } from "../actor/actor.ts"
+import * as Utf8 from "../actor/utf8.ts"
 import type { ProducerRecord, TopicPartition } from "../kafka/records.ts"
 import * as Entry from "../store/entry.ts"
 import { Cell, passive } from "./cell.ts"
 import { closed } from "./closure.ts"
-import type { Message, Running } from "./cell.ts"
-import type { Emitted } from "./collect.ts"
+import type { Message, Running, Task } from "./cell.ts"
 import { LettersDone } from "./letters.ts"
 import { Window } from "./window.ts"
 
 /** A finished turn: what settling it writes. Those of one key settle in order. */
 export interface Finished {
   readonly cell: Cell
-  /** The idempotency key of its message or timer; none where no handler ran. */
-  readonly id?: string
-  readonly emitted?: ReadonlyArray<Emitted>
+  /** What was done; none where no handler ran. */
+  readonly task?: Task
   /** The inbox offset it consumes from the window; -1 where it consumes none (a timer, an unparked message). */
   readonly offset: number
   readonly outputs: ReadonlyArray<ProducerRecord>
   readonly entries: ReadonlyArray<Entry.EntryChange>
+  /** The key's state from here on, as JSON; null deletes its entry; absent: as before. The last one of a settle is written. */
+  readonly state?: string | null | undefined
 }
 
 /** A moment at which a key of a partition has something to do. */
@@ -216,10 +217,11 @@ export class Partition implements TopicPartition {
 
   // ------------------------------------------------------------------ pieces
 
-  /** The key's encoded state is now this; undefined: the initial one. */
-  setState(cell: Cell, bytes: Uint8Array | undefined): void {
-    this.stateBytes += (bytes?.length ?? 0) - (cell.bytes?.length ?? 0)
-    cell.bytes = bytes
+  /** The key's state is now this JSON; undefined: the initial one. */
+  setState(cell: Cell, json: string | undefined): void {
+    this.stateBytes +=
+      (json === undefined ? 0 : Utf8.lengthOf(json)) - (cell.json === undefined ? 0 : Utf8.lengthOf(cell.json))
+    cell.json = json
   }
 
   /** A turn has finished, and waits to be settled. */

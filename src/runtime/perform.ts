@@ -1,20 +1,15 @@
 import { Cause, Context, Duration, Effect, Layer, Result } from "effect"
 import type { Scope } from "effect"
 import type { ActorDefinition } from "../actor/actor.ts"
+import { noHeaders } from "../kafka/records.ts"
 import type { Header } from "../kafka/records.ts"
 import { attempt, failed, giveUp } from "./attempt.ts"
 import type { Attempt, Outcome } from "./attempt.ts"
-import type { Cell, Task } from "./cell.ts"
+import type { Cell } from "./cell.ts"
 import type { StateCodec } from "./codec.ts"
 import { RecordRefused, TimedOut } from "./errors.ts"
-import type { Partition } from "./partition.ts"
-import { idempotencyKey, sourceOf } from "./identity.ts"
-import { traced, traceHeaders } from "./tracing.ts"
-
-const utf8 = new TextEncoder()
-
-/** A message that has been retried for longer, in milliseconds, is given up on: 7 days, as long as an inbox keeps it by default. */
-const longestWait = 7 * 86_400_000
+import type { Run } from "./run.ts"
+import { isTraced, traced, traceHeaders } from "./tracing.ts"
 
 /** What a replica needs to know to run any task. */
 export interface Performance {
@@ -26,66 +21,109 @@ export interface Performance {
 
 /** Runs one task of a key: decodes, calls the handler, applies the actor's decisions. Never fails. */
 export const perform = (
-  { codec, definition, refused }: Performance,
-  partition: Partition,
-  cell: Cell,
-  task: Task,
+  performance: Performance,
+  run: Run,
   timedOut: boolean
-): Effect.Effect<Outcome, never, unknown> =>
-  Effect.suspend(() => {
-    const now = cell.running!.since
-    const state = Result.try(() => codec.stateOf(cell))
-    if (Result.isFailure(state)) return Effect.succeed(unreadable(cell, state.failure))
-    const id = idempotencyKey(partition, cell, task)
-    const self = (handler: Attempt["handler"], headers: ReadonlyArray<Header> = []): Attempt => ({
-      definition,
-      key: Result.getOrThrow(definition.inbox.codec.decodeKey(utf8.encode(cell.key))),
-      attempt: task.attempt,
-      idempotencyKey: id,
-      now,
-      headers,
-      state: state.success,
-      source: sourceOf(partition, task),
-      isLast: task._tag === "Message" && cell.wait !== undefined && now - cell.wait.since > longestWait,
-      handler,
-      encode: codec.encode
-    })
-    const incoming = task._tag === "Message" ? traceHeaders(task.message.headers) : []
-    const run = (handler: Attempt["handler"]) =>
-      traced(
-        `${definition.name} ${task._tag === "Timer" ? task.name : "message"}`,
-        () => ({
-          "sixfold.actor": definition.name,
-          "sixfold.key": cell.key,
-          "sixfold.message": id,
-          attempt: task.attempt
-        }),
-        incoming,
-        (headers) => attempt(self(handler, headers))
-      )
-    const nothing = self(Effect.succeed, incoming)
-    if (timedOut)
-      return failed(
-        nothing,
-        Cause.die(new TimedOut({ after: Duration.format(Duration.fromInputUnsafe(definition.timeout)) }))
-      )
-    if (refused.has(id)) return failed(nothing, Cause.fail(new RecordRefused()), giveUp)
-    if (task._tag === "Timer") return run(definition.handlers.timer![task.name]!)
-    const source = task.message.origin?.source
-    if (source !== undefined && "timer" in source) return run(definition.handlers.timer![source.timer]!)
-    const message = definition.inbox.codec.decodeValue(task.message.value)
-    if (Result.isFailure(message)) return failed(nothing, Cause.fail(message.failure), giveUp)
-    return run((state, turn) => definition.handlers.message(state, message.success, turn))
-  })
+): Effect.Effect<Outcome, never, unknown> => {
+  const { codec, definition, refused } = performance
+  const { task } = run
+  const key = definition.inbox.codec.keyFrom(run.cell.key)
+  if (Result.isFailure(key)) return Effect.succeed(unreadable(run.cell, "key", key.failure))
+  const state = Result.try(() => codec.stateOf(run.cell))
+  if (Result.isFailure(state)) return Effect.succeed(unreadable(run.cell, "state", state.failure))
+  const incoming = task._tag === "Message" ? traceHeaders(task.message.headers) : noHeaders
+  const self = (handler: Attempt["handler"], headers: ReadonlyArray<Header>) =>
+    new PerformedAttempt(performance, run, key.success, handler, headers)
+  if (timedOut) {
+    const after = Duration.format(Duration.fromInputUnsafe(definition.timeout))
+    return failed(self(Effect.succeed, incoming), Cause.die(new TimedOut({ after })))
+  }
+  if (refused.size > 0 && refused.has(run.id)) {
+    return failed(self(Effect.succeed, incoming), Cause.fail(new RecordRefused()), giveUp)
+  }
+  const handler = handlerOf(definition, run)
+  if (Result.isFailure(handler)) return failed(self(Effect.succeed, incoming), Cause.fail(handler.failure), giveUp)
+  if (!isTraced(run.fiber)) return attempt(self(handler.success, incoming))
+  return traced(
+    `${definition.name} ${task._tag === "Timer" ? task.name : "message"}`,
+    {
+      "sixfold.actor": definition.name,
+      "sixfold.key": run.cell.key,
+      "sixfold.message": run.id,
+      attempt: task.attempt
+    },
+    incoming,
+    (headers) => attempt(self(handler.success, headers))
+  )
+}
 
-/** State that this program cannot read waits for an operator or a newer program: neither lost nor overwritten. */
-const unreadable = (cell: Cell, cause: unknown): Outcome => ({
+/** The handler of the timer, or that of the message with the message decoded; the failure: it cannot be. */
+const handlerOf = ({ handlers, inbox }: ActorDefinition, { task }: Run): Result.Result<Attempt["handler"], unknown> => {
+  if (task._tag === "Timer") return Result.succeed(handlers.timer![task.name]!)
+  const { headers, origin, value } = task.message
+  if (origin !== undefined && "timer" in origin.source) return Result.succeed(handlers.timer![origin.source.timer]!)
+  const message = inbox.codec.decodeValue(value, headers)
+  if (Result.isFailure(message)) return Result.fail(message.failure)
+  return Result.succeed((state, turn) => handlers.message(state, message.success, turn))
+}
+
+/** An attempt of a running task. */
+class PerformedAttempt implements Attempt {
+  readonly key: unknown
+  readonly handler: Attempt["handler"]
+  readonly headers: ReadonlyArray<Header>
+  private readonly performance: Performance
+  private readonly run: Run
+
+  constructor(
+    performance: Performance,
+    run: Run,
+    key: unknown,
+    handler: Attempt["handler"],
+    headers: ReadonlyArray<Header>
+  ) {
+    this.performance = performance
+    this.run = run
+    this.key = key
+    this.handler = handler
+    this.headers = headers
+  }
+
+  get definition() {
+    return this.performance.definition
+  }
+  get state() {
+    return this.performance.codec.stateOf(this.run.cell)
+  }
+  get encode() {
+    return this.performance.codec.encode
+  }
+  get attempt() {
+    return this.run.task.attempt
+  }
+  get idempotencyKey() {
+    return this.run.id
+  }
+  get now() {
+    return this.run.since
+  }
+  get source() {
+    return this.run.source
+  }
+  get isLast() {
+    return this.run.isLast
+  }
+}
+
+/** A key or a state that this program cannot read waits for an operator or a newer program: neither lost nor overwritten. */
+const unreadable = (cell: Cell, what: "key" | "state", cause: unknown): Outcome => ({
   state: cell.state,
-  bytes: cell.bytes ?? null,
+  json: cell.json ?? null,
   emitted: [],
   reported: [],
   timers: undefined,
-  ending: { _tag: "Hold", cause: `the state cannot be decoded: ${String(cause)}` }
+  headers: [],
+  ending: { _tag: "Hold", cause: `the ${what} cannot be decoded: ${String(cause)}` }
 })
 
 /** Builds the actor's own resources, the last provided first, each over those after it. */

@@ -1,7 +1,7 @@
-import { Cause, Clock, Deferred, Duration, Effect } from "effect"
-import type { Context } from "effect"
+import { Cause, Clock, Context, Deferred, Duration, Effect } from "effect"
 import type { AnyActor } from "../actor/actor.ts"
 import { statusLatestTopic, statusTopic } from "../actor/status.ts"
+import type { AnyTopic } from "../actor/topic.ts"
 import type { KafkaError } from "../kafka/errors.ts"
 import { Kafka } from "../kafka/kafka.ts"
 import type { Member } from "../kafka/kafka.ts"
@@ -12,11 +12,11 @@ import { ownTopics } from "./deadLetter.ts"
 import * as Dispatcher from "./dispatcher.ts"
 import { ReplicaError } from "./errors.ts"
 import { partitionStatus } from "./health.ts"
+import { idempotencyKey } from "./identity.ts"
 import { lookUp } from "./lookUp.ts"
 import * as Metrics from "./metrics.ts"
 import * as Ownership from "./ownership.ts"
 import { Partition } from "./partition.ts"
-import type { SettleSet } from "./partition.ts"
 import { resources } from "./perform.ts"
 import { withinMemory } from "./restore.ts"
 import * as Settler from "./settler.ts"
@@ -52,6 +52,8 @@ export const make = Effect.fnUntraced(function* (
   const meter = yield* Metrics.make(actor.name)
   const refused = new Set<string>()
   const known = new Set([definition.inbox.name])
+  /** What was emitted to and is not known to be there, by name. */
+  const missing = new Map<string, AnyTopic>()
   const died = yield* Deferred.make<never, KafkaError | ReplicaError>()
   const member = yield* Deferred.make<Member>()
   let state: ReplicaStatus["state"] = "starting"
@@ -75,12 +77,16 @@ export const make = Effect.fnUntraced(function* (
     idle: () => dispatcher!.idle()
   })
 
-  const ensure = Effect.fnUntraced(function* (sets: ReadonlyArray<SettleSet>) {
-    for (const { topic } of sets.flatMap(({ included }) => included.flatMap(({ emitted }) => emitted ?? []))) {
-      if (known.has(topic.name)) continue
-      yield* kafka.topics.ensure([topic.spec])
-      known.add(topic.name)
-    }
+  const ensure = Effect.suspend(() => {
+    if (missing.size === 0) return Effect.void
+    const topics = [...missing.values()]
+    const done = Effect.sync(() => {
+      for (const { name } of topics) {
+        missing.delete(name)
+        known.add(name)
+      }
+    })
+    return Effect.andThen(kafka.topics.ensure(topics.map(({ spec }) => spec)), done)
   })
 
   const run: Replica<unknown>["run"] = Effect.scoped(
@@ -100,7 +106,11 @@ export const make = Effect.fnUntraced(function* (
         ensure,
         settled: ({ included, partition }) => {
           progress++
-          if (refused.size > 0) for (const { id } of included) if (id !== undefined) refused.delete(id)
+          if (refused.size > 0) {
+            for (const { cell, task } of included) {
+              if (task !== undefined) refused.delete(idempotencyKey(partition, cell, task))
+            }
+          }
           if (!partition.paused || !partition.roomy) return Effect.void
           partition.paused = false
           return reader.resume(partition)
@@ -117,20 +127,22 @@ export const make = Effect.fnUntraced(function* (
         performance: { definition, codec, refused },
         time,
         started: timeouts.started,
-        finished: (partition, cell, ending, millis) => {
+        emitted: (records) => {
+          for (const { declared } of records) if (!known.has(declared.name)) missing.set(declared.name, declared)
+        },
+        finished: (partition, cell, ending, now, millis) => {
           progress++
           if (ending !== undefined) meter.turned(ending, millis)
-          if (wants(partition, cell, time())) dispatcher!.wake(partition, cell)
+          if (wants(partition, cell, now)) dispatcher!.wake(partition, cell)
           settle.signal()
         },
         escalated: (message) =>
           Effect.asVoid(Deferred.fail(died, new ReplicaError({ reason: "Escalated", actor: actor.name, message })))
       })
+      const services = Context.merge(yield* Effect.context<unknown>(), context)
       dispatcher = yield* Dispatcher.make(workers, {
-        turn:
-          definition.resources.length === 0
-            ? turn
-            : (partition, cell, worker) => Effect.provideContext(turn(partition, cell, worker), context),
+        turn,
+        provide: Effect.provideContext(services),
         interrupted: (partition, cell) => {
           partition.stopped(cell)
           if (cell.timedOut !== undefined && partition.phase === "active") dispatcher!.wake(partition, cell)

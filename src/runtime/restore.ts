@@ -1,9 +1,11 @@
 import { Clock, Effect, Option } from "effect"
+import * as Utf8 from "../actor/utf8.ts"
 import type { KafkaError } from "../kafka/errors.ts"
 import type { Kafka, Member } from "../kafka/kafka.ts"
 import type { KafkaRecord, TopicPartition } from "../kafka/records.ts"
 import * as Entry from "../store/entry.ts"
-import type { Cell, Message } from "./cell.ts"
+import { Message } from "./cell.ts"
+import type { Cell } from "./cell.ts"
 import { ReplicaError } from "./errors.ts"
 import type { Partition } from "./partition.ts"
 
@@ -121,7 +123,7 @@ export const restoreRecord = (partition: Partition, { key, value }: KafkaRecord)
   const cell = partition.cell(entry.key)
   switch (entry.kind) {
     case Entry.kinds.state:
-      partition.setState(cell, value ?? undefined)
+      partition.setState(cell, value === null ? undefined : Utf8.decode(value))
       break
     case Entry.kinds.timer:
       cell.timers ??= new Map()
@@ -143,14 +145,8 @@ export const restoreRecord = (partition: Partition, { key, value }: KafkaRecord)
     default:
       throw new Error(`changelog entry of unknown kind ${entry.kind}: written by a newer version?`)
   }
-  if (cell.empty) partition.cells.delete(cell.key)
+  if (value === null && cell.empty) partition.cells.delete(cell.key)
 }
 
-const parkedMessage = (cell: Cell, stored: Entry.StoredMessage): Message => ({
-  ...stored,
-  cell,
-  next: stored.offset + 1,
-  bytes: stored.value?.length ?? 0,
-  weight: 0,
-  done: true
-})
+const parkedMessage = (cell: Cell, stored: Entry.StoredMessage): Message =>
+  new Message(cell, stored, stored.offset + 1, stored.value?.length ?? 0, true)

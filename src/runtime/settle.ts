@@ -1,9 +1,13 @@
+import { Buffer } from "node:buffer"
 import type { Effect } from "effect"
+import * as Utf8 from "../actor/utf8.ts"
 import type { TransactionError } from "../kafka/errors.ts"
 import type { Membership, Transaction, Transactor } from "../kafka/kafka.ts"
 import { noHeaders } from "../kafka/records.ts"
 import type { ProducerRecord } from "../kafka/records.ts"
-import { positionKey, positionValue } from "../store/entry.ts"
+import { positionKey, positionValue, stateKey } from "../store/entry.ts"
+import type { EntryChange } from "../store/entry.ts"
+import type { Cell } from "./cell.ts"
 import type { SettleSet } from "./partition.ts"
 
 /**
@@ -30,16 +34,12 @@ export const transaction = (
   }
   for (const set of sets) {
     const { partition } = set.partition
-    const entry = (key: Uint8Array, value: Uint8Array | null): ProducerRecord => ({
-      topic: changelog,
-      partition,
-      key,
-      value,
-      headers: noHeaders,
-      timestamp: now
-    })
-    for (const [key, value] of lastValues(set).values()) records.push(entry(key, value))
-    records.push(entry(positionKey, positionValue.encode(set.position)))
+    const write = (key: Uint8Array, value: Uint8Array | null) => {
+      records.push({ topic: changelog, partition, key, value, headers: noHeaders, timestamp: now })
+    }
+    for (const [{ key }, json] of lastStates(set)) write(stateKey(key), json === null ? null : Utf8.encode(json))
+    for (const [key, value] of lastEntries(set)) write(key, value)
+    write(positionKey, positionValue.encode(set.position))
   }
   const committed = sets.map(({ partition, position }) => ({
     topic: partition.topic,
@@ -49,17 +49,18 @@ export const transaction = (
   return { records, offsets: { membership, committed } }
 }
 
-const lastValues = (set: SettleSet) => {
-  const last = new Map<string, readonly [Uint8Array, Uint8Array | null]>()
-  for (const turn of set.included) {
-    for (const entry of turn.entries) last.set(identity(entry[0]), entry)
-  }
+const lastStates = ({ included }: SettleSet): ReadonlyMap<Cell, string | null> => {
+  const last = new Map<Cell, string | null>()
+  for (const { cell, state } of included) if (state !== undefined) last.set(cell, state)
   return last
 }
 
-/** Bytes as a map key: one character a byte. */
-const identity = (bytes: Uint8Array): string => {
-  let id = ""
-  for (let i = 0; i < bytes.length; i++) id += String.fromCharCode(bytes[i]!)
-  return id
+const lastEntries = ({ included }: SettleSet): Iterable<EntryChange> => {
+  const last = new Map<string, EntryChange>()
+  for (const { entries } of included) for (const entry of entries) last.set(identity(entry[0]), entry)
+  return last.values()
 }
+
+/** Bytes as a map key: one character a byte. */
+const identity = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1")

@@ -3,6 +3,7 @@ import type { KafkaError, TransactionError } from "../kafka/errors.ts"
 import type { Kafka, Member, Transactor } from "../kafka/kafka.ts"
 import type { Meter } from "./metrics.ts"
 import { ReplicaError } from "./errors.ts"
+import { idempotencyKey } from "./identity.ts"
 import { parkHolders } from "./parking.ts"
 import type { Partition, SettleSet } from "./partition.ts"
 import { plainTransactor } from "./plain.ts"
@@ -26,7 +27,7 @@ export interface Surroundings {
   readonly member: Effect.Effect<Member>
   readonly partitions: () => Iterable<Partition>
   /** Creates what is emitted to for the first time. */
-  readonly ensure: (sets: ReadonlyArray<SettleSet>) => Effect.Effect<void, KafkaError>
+  readonly ensure: Effect.Effect<void, KafkaError>
   readonly settled: (set: SettleSet) => Effect.Effect<void>
   /** A message holds the prefix: look again at this time (milliseconds since the epoch). */
   readonly lookAgain: (at: number) => void
@@ -123,7 +124,7 @@ export const make = Effect.fnUntraced(function* (
     const time = Math.floor(yield* Clock.currentTimeMillis)
     const sets = collect(time)
     if (sets.length === 0) return
-    yield* around.ensure(sets)
+    yield* around.ensure
     trouble ??= {
       id: around.transactionalId,
       since: time,
@@ -199,10 +200,10 @@ export const make = Effect.fnUntraced(function* (
       return
     }
     suspects = []
-    const { id } = included[0]!
+    const { cell, task } = included[0]!
     // Nobody to blame: the topic is to be mended.
-    if (id === undefined) return yield* Effect.sleep(backoff)
-    yield* around.refused(set!, id)
+    if (task === undefined) return yield* Effect.sleep(backoff)
+    yield* around.refused(set!, idempotencyKey(set!.partition, cell, task))
   })
 
   return {

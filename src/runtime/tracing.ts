@@ -1,4 +1,5 @@
 import { Context, Effect, Option, Tracer } from "effect"
+import type { Fiber } from "effect"
 import { Headers, HttpServerRequest, HttpTraceContext } from "effect/http"
 import { noHeaders } from "../kafka/records.ts"
 import * as Utf8 from "../actor/utf8.ts"
@@ -28,29 +29,21 @@ export const currentTrace: Effect.Effect<ReadonlyArray<Header>> = Effect.withFib
   return Effect.succeed(Option.match(caller, { onNone: () => noHeaders, onSome: headerOf }))
 })
 
-/**
- * Runs an attempt in a span of its own, a child of the message's, where the program has a tracer; what it emits carries that
- * span on. Without a tracer nothing is made, and outputs carry the message's own trace context.
- */
+/** Whether the program has a tracer. Without one no span is made, and outputs carry the message's own trace context. */
+export const isTraced = (fiber: Fiber.Fiber<unknown, unknown>): boolean => fiber.context.mapUnsafe.has(Tracer.TracerKey)
+
+/** Runs an attempt in a span of its own, a child of the message's; what it emits carries that span on. */
 export const traced = <A, E, R>(
   name: string,
-  attributes: () => Readonly<Record<string, unknown>>,
+  attributes: Readonly<Record<string, unknown>>,
   headers: ReadonlyArray<Header>,
   attempt: (headers: ReadonlyArray<Header>) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> =>
-  Effect.withFiber((fiber) => {
-    if (!fiber.context.mapUnsafe.has(Tracer.TracerKey)) return attempt(headers)
-    const value = headers[0]?.[1]
-    const parent =
-      value === undefined
-        ? undefined
-        : Option.getOrUndefined(HttpTraceContext.fromHeaders(headersOf(text.decode(value))))
-    const options = {
-      kind: "consumer",
-      attributes: attributes(),
-      ...(parent === undefined ? { root: true } : { parent })
-    } as const
-    return Effect.useSpan(name, options, (span) => Effect.withParentSpan(attempt(headerOf(span)), span))
-  })
+): Effect.Effect<A, E, R> => {
+  const value = headers[0]?.[1]
+  const parent =
+    value === undefined ? undefined : Option.getOrUndefined(HttpTraceContext.fromHeaders(headersOf(text.decode(value))))
+  const options = { kind: "consumer", attributes, ...(parent === undefined ? { root: true } : { parent }) } as const
+  return Effect.useSpan(name, options, (span) => Effect.withParentSpan(attempt(headerOf(span)), span))
+}
 
 const headersOf = (value: string) => Headers.fromInput({ [traceparent]: value })

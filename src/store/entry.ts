@@ -1,6 +1,7 @@
 import { Result, Schema } from "effect"
 import { Buffer } from "node:buffer"
 import { jsonText } from "../actor/topic.ts"
+import * as Utf8 from "../actor/utf8.ts"
 import type { Header } from "../kafka/records.ts"
 
 /**
@@ -23,7 +24,6 @@ import type { Header } from "../kafka/records.ts"
 export const kinds = { state: 1, timer: 2, parked: 3, wait: 4, position: 5, pause: 6, letter: 7 } as const
 type Kind = (typeof kinds)[keyof typeof kinds]
 
-const text = new TextDecoder()
 const none = new Uint8Array(0)
 
 const entryKey = (kind: Kind, actorKey: string, rest: Uint8Array = none): Uint8Array => {
@@ -123,7 +123,7 @@ const json = <T>(schema: Schema.Codec<T, any, never, never>) => {
   return {
     encode: (value: T): Uint8Array => Buffer.from(codec.encode(value), "utf8"),
     // What we wrote ourselves and cannot read is a defect: the changelog is damaged, or newer than this program.
-    decode: (bytes: Uint8Array): T => Result.getOrThrow(codec.decode(text.decode(bytes)))
+    decode: (bytes: Uint8Array): T => Result.getOrThrow(codec.decode(Utf8.decode(bytes)))
   }
 }
 
@@ -142,7 +142,7 @@ export interface StoredMessage {
   readonly value: Uint8Array | null
   readonly headers: ReadonlyArray<Header>
   /** Where it is a replayed dead letter. */
-  readonly origin?: Origin
+  readonly origin?: Origin | undefined
 }
 
 export const parkedValue = (message: StoredMessage): Uint8Array => {
@@ -184,11 +184,13 @@ export interface EntryKey {
 
 /** Reads the key of a changelog record. */
 export const decodeEntryKey = (bytes: Uint8Array): EntryKey => {
-  const end = 5 + new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(1)
-  return { kind: bytes[0]!, key: text.decode(bytes.subarray(5, end)), rest: bytes.subarray(end) }
+  const end = 5 + ((bytes[1]! << 24) | (bytes[2]! << 16) | (bytes[3]! << 8) | bytes[4]!)
+  if (!(end >= 5 && end <= bytes.length)) throw new RangeError("a changelog entry's key is damaged")
+  const rest = end === bytes.length ? none : bytes.subarray(end)
+  return { kind: bytes[0]!, key: Utf8.decode(bytes.subarray(5, end)), rest }
 }
 
-export const timerName = (entry: EntryKey): string => text.decode(entry.rest)
+export const timerName = (entry: EntryKey): string => Utf8.decode(entry.rest)
 
 /** The inbox offset a parked message had (its place in its key's order), or the dead letter's. */
 export const entryOffset = (entry: EntryKey): number =>

@@ -70,10 +70,10 @@ export const turn = <K, M, S, E, R>(
     for (const [name, change] of result.timers ?? []) timers[name] = change === null ? "cancelled" : change.when
     return {
       state: result.state as S,
-      emitted: result.emitted.map(({ record, topic }) => ({
-        topic: topic.name,
-        key: Result.getOrThrow(topic.codec.decodeKey(record.key)) as unknown,
-        value: Result.getOrThrow(topic.codec.decodeValue(record.value, record.headers)) as unknown
+      emitted: result.emitted.map(({ declared, headers, key, value }) => ({
+        topic: declared.name,
+        key: Result.getOrThrow(declared.codec.decodeKey(key)) as unknown,
+        value: Result.getOrThrow(declared.codec.decodeValue(value, headers)) as unknown
       })),
       reported: result.reported,
       timers,

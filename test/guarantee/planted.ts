@@ -163,7 +163,7 @@ export const planted: ReadonlyArray<Planted> = [
     name: "passivate a key that has timers",
     patch: replacing(Cell.prototype, "empty", {
       get(this: Cell) {
-        return this.idle && this.free && this.bytes === undefined
+        return this.idle && this.free && this.json === undefined
       }
     })
   },

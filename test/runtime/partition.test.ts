@@ -70,13 +70,14 @@ const start = (partition: Partition, cell: Cell, now = 0): Task | undefined => {
 
 /** An outcome that appends what was handled to the state, so that the state tells the order. */
 const outcome = (cell: Cell, task: Task, ending: Ending["_tag"] = "Settled"): Outcome => {
-  const before = cell.bytes === undefined ? [] : (JSON.parse(text.decode(cell.bytes)) as Array<string>)
+  const before = cell.json === undefined ? [] : (JSON.parse(cell.json) as Array<string>)
   const what = task._tag === "Message" ? `${task.message.offset}` : `timer ${task.timer.due}`
   const failed = ending === "Retry" || ending === "Hold"
   const after = failed ? before : [...before, what]
   return {
     state: failed ? cell.state : after,
-    bytes: utf8.encode(JSON.stringify(after)),
+    json: JSON.stringify(after),
+    headers: [],
     emitted: [],
     reported: [],
     timers: undefined,
@@ -164,7 +165,7 @@ describe("a partition", () => {
     assert.deepStrictEqual(start(partition, a)?.attempt, 1)
     finish(partition, a)
     settle(partition)
-    assert.strictEqual(text.decode(a.bytes), JSON.stringify(["0", "1"]))
+    assert.strictEqual(a.json, JSON.stringify(["0", "1"]))
     assert.strictEqual(changelog.filter(({ key, value }) => key![0] === 3 && value === null).length, 2)
   })
 
@@ -308,7 +309,7 @@ describe("a partition", () => {
         steps()
       for (const key of keys) {
         const cell = partition.cells.get(key)
-        const handled = cell?.bytes === undefined ? [] : (JSON.parse(text.decode(cell.bytes)) as Array<string>)
+        const handled = cell?.json === undefined ? [] : (JSON.parse(cell.json) as Array<string>)
         const expected = inbox.filter((one) => text.decode(one.key!) === key).map(({ offset }) => `${offset}`)
         assert.deepStrictEqual(handled, expected, `key ${key}, seed ${seed}`)
       }

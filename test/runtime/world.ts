@@ -63,7 +63,8 @@ export const batchOf = (records: ReadonlyArray<KafkaRecord>, endOffset = records
 
 export const outcomeOf = (cell: Cell, ending: Ending): Outcome => ({
   state: cell.state,
-  bytes: null,
+  json: null,
+  headers: [],
   emitted: [],
   reported: [],
   timers: undefined,
