@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import type { Duplex } from "node:stream"
 import type { RawData, WebSocket } from "ws"
 import { serviceRestart } from "../client/protocol.ts"
 import type { ClientFrame, ErrorFrame, RetryHint } from "../client/protocol.ts"
@@ -13,6 +14,8 @@ const policyViolation = 1008
 
 export interface ConnectionOptions {
   readonly socket: WebSocket
+  /** What it runs on. */
+  readonly connection: Duplex
   readonly limits: GatewayLimits
   /** Milliseconds since the epoch. */
   readonly now: () => number
@@ -34,12 +37,12 @@ export class Connection {
   private refused = 0
   private isAlive = true
 
-  constructor({ limits, now, received, socket }: ConnectionOptions) {
+  constructor({ connection, limits, now, received, socket }: ConnectionOptions) {
     this.socket = socket
     this.limits = limits
     this.now = now
     this.received = received
-    this.outlet = new Outlet(socket, limits.buffer)
+    this.outlet = new Outlet(socket, connection, limits.buffer)
     this.allowed = limits.framesPerSecond * 2
     this.allowedAt = now()
     socket.on("message", (data, isBinary) => this.message(data, isBinary))

@@ -78,7 +78,7 @@ const resume = Effect.fnUntraced(function* (sub: Subscription, position: Positio
   } else if (from < joined) {
     const { encodeCursor } = yield* Channels
     const send = (status: Status) =>
-      sub.outlet.send(statusFrame(encodeCursor, sub.channel, status.json, { partition, offset: status.offset + 1 }))
+      sub.outlet.write(statusFrame(encodeCursor, sub.channel, status.json, { partition, offset: status.offset + 1 }))
     const take = Effect.fnUntraced(function* (records: ReadonlyArray<KafkaRecord>) {
       for (const status of decoded(records)) {
         if (sub.outlet.isFull)
@@ -162,7 +162,7 @@ const scan = (sub: Subscription, request: ScanRequest) =>
 /** Waits for a slow reader; sends nothing of a subscription that has dropped something meanwhile. */
 const send = (sub: Subscription, frame: Buffer) =>
   Effect.map(sub.outlet.isFull ? sub.outlet.drained : Effect.void, () => {
-    if (sub.isWhole) sub.outlet.send(frame)
+    if (sub.isWhole) sub.outlet.write(frame)
   })
 
 const release = Effect.fnUntraced(function* (sub: Subscription) {
@@ -170,6 +170,6 @@ const release = Effect.fnUntraced(function* (sub: Subscription) {
     if (sub.outlet.isFull) yield* sub.outlet.drained
     const status = sub.release()
     if (status === undefined) return
-    sub.outlet.send(status.frame)
+    sub.outlet.write(status.frame)
   }
 })

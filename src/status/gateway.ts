@@ -1,6 +1,5 @@
 import { Cause, Clock, Effect, FiberMap, Layer, Metric, Random, Schedule } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
-import type { WebSocket } from "ws"
 import type { SubscribeFrame } from "../client/protocol.ts"
 import { Draining } from "../http/draining.ts"
 import { problem } from "../http/problem.ts"
@@ -18,6 +17,7 @@ import type { GatewayLimits } from "./limits.ts"
 import { Scans } from "./scans.ts"
 import { Subscription } from "./subscription.ts"
 import { makeWebSocketServer, refusal, withSocket } from "./upgrade.ts"
+import type { Upgraded } from "./upgrade.ts"
 
 /** Reconnects are spread over this, in milliseconds; over more where there are many sockets. */
 const retryAfter = 500
@@ -83,9 +83,10 @@ const make = Effect.fnUntraced(function* (limits: GatewayLimits) {
       Effect.catch(effect, (error) => Effect.sync(() => connection.error(error.reason, error.message, channel)))
   )
 
-  const open = (socket: WebSocket): Connection => {
+  const open = ({ connection: below, socket }: Upgraded): Connection => {
     const connection: Connection = new Connection({
       socket,
+      connection: below,
       limits,
       now: () => clock.currentTimeMillisUnsafe(),
       received: (frame) => {
@@ -103,9 +104,9 @@ const make = Effect.fnUntraced(function* (limits: GatewayLimits) {
     for (const channel of connection.subscriptions.keys()) unsubscribe(connection, channel)
   }
 
-  const serve = (socket: WebSocket) =>
+  const serve = (upgraded: Upgraded) =>
     Effect.acquireUseRelease(
-      Effect.sync(() => open(socket)),
+      Effect.sync(() => open(upgraded)),
       Effect.fnUntraced(function* (connection) {
         yield* Metric.update(sockets, connections.size)
         const granted = yield* channels.create

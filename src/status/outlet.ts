@@ -1,48 +1,44 @@
 import { Effect } from "effect"
+import type { Duplex } from "node:stream"
 import type { WebSocket } from "ws"
+import { wireFrame } from "./wire.ts"
 
-const text = { binary: false }
+const nothing = Buffer.alloc(0)
 
 /**
- * The way out to one client. What it has not read yet waits in the socket's own buffer, and nowhere else; above `limit` bytes the
+ * The way out to one client. What it has not read yet waits in the connection's own buffer, and nowhere else; above `limit` bytes the
  * outlet is full, and whoever wants to send more must wait or drop.
  */
 export class Outlet {
   private readonly socket: WebSocket
+  private readonly connection: Duplex
   private readonly limit: number
-  private waiting: Array<() => void> = []
 
-  constructor(socket: WebSocket, limit: number) {
+  constructor(socket: WebSocket, connection: Duplex, limit: number) {
     this.socket = socket
+    this.connection = connection
     this.limit = limit
   }
 
   get isFull(): boolean {
-    return this.socket.bufferedAmount > this.limit
+    return this.connection.writableLength > this.limit
   }
 
-  send(frame: Buffer | string): void {
-    if (this.socket.readyState === this.socket.OPEN) this.socket.send(frame, text, this.flushed)
+  send(text: string): void {
+    this.write(wireFrame(text))
   }
 
-  /** Waits until the client has read half of what may wait, or the socket is closed. */
+  /** A frame that is ready for the wire, as many may get it. The socket keeps none back, so that ours come in between its own. */
+  write(frame: Buffer): void {
+    if (this.socket.readyState === this.socket.OPEN) this.connection.write(frame)
+  }
+
+  /** Waits until the client has read what waits, or the socket is closed. */
   readonly drained: Effect.Effect<void> = Effect.callback((resume) => {
-    if (this.isDrained) return resume(Effect.void)
-    const waiter = () => resume(Effect.void)
-    this.waiting.push(waiter)
-    return Effect.sync(() => {
-      this.waiting = this.waiting.filter((other) => other !== waiter)
-    })
+    if (this.socket.readyState !== this.socket.OPEN || this.connection.writableLength <= this.limit / 2) {
+      return resume(Effect.void)
+    }
+    // Nothing, written behind all else, has been read when all else has.
+    this.connection.write(nothing, () => resume(Effect.void))
   })
-
-  private get isDrained(): boolean {
-    return this.socket.readyState !== this.socket.OPEN || this.socket.bufferedAmount <= this.limit / 2
-  }
-
-  private readonly flushed = () => {
-    if (this.waiting.length === 0 || !this.isDrained) return
-    const waiting = this.waiting
-    this.waiting = []
-    for (const waiter of waiting) waiter()
-  }
 }

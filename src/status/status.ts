@@ -1,6 +1,7 @@
 import type { StatusFrame } from "../client/protocol.ts"
 import type { KafkaRecord } from "../kafka/records.ts"
 import type { Position } from "./cursor.ts"
+import { wireFrame } from "./wire.ts"
 
 /** A status as it stands in the log. */
 export interface Status {
@@ -37,8 +38,8 @@ export const identity = ({ json, timestamp }: Status): string => `${timestamp} $
 
 type Encode = (channel: string, position: Position) => string
 
-/** The frame of a status, made once for all who follow the channel. The event's JSON is not parsed again. */
+/** The frame of a status, ready for the wire, made once for all who follow the channel. The event's JSON is not parsed again. */
 export const statusFrame = (encode: Encode, channel: string, json: string, position: Position): Buffer => {
   const head: Omit<StatusFrame, "event"> = { type: "status", channel, cursor: encode(channel, position) }
-  return Buffer.from(`${JSON.stringify(head).slice(0, -1)},"event":${json}}`)
+  return wireFrame(`${JSON.stringify(head).slice(0, -1)},"event":${json}}`)
 }

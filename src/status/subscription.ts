@@ -57,7 +57,7 @@ export class Subscription implements Follower {
 
   deliver(status: LiveStatus): void {
     if (status.offset < this.from) return
-    if (this.mode === "live" && !this.outlet.isFull) this.outlet.send(status.frame)
+    if (this.mode === "live" && !this.outlet.isFull) this.outlet.write(status.frame)
     else if (this.mode === "holding" && this.held.length < this.limit) this.held.push(status)
     else this.fallBehind()
   }

@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { HttpServerRequest } from "effect/http"
 import type { HttpServerResponse } from "effect/http"
 import type { IncomingMessage } from "node:http"
+import type { Duplex } from "node:stream"
 import { WebSocketServer } from "ws"
 import type { WebSocket } from "ws"
 import { bearerProtocol, subProtocol } from "../client/protocol.ts"
@@ -39,16 +40,22 @@ export const refusal = (
     : undefined
 }
 
+/** A socket, and the connection it runs on. */
+export interface Upgraded {
+  readonly socket: WebSocket
+  readonly connection: Duplex
+}
+
 /** The handshake; a refused one has been answered by the WebSocket server and yields nothing. */
 const handshake = (server: WebSocketServer, source: IncomingMessage) =>
-  Effect.callback<WebSocket | undefined>((resume) => {
+  Effect.callback<Upgraded | undefined>((resume) => {
     const { socket } = source
     const refused = () => resume(Effect.succeed(undefined))
     if (socket.destroyed) return refused()
     socket.once("close", refused)
     server.handleUpgrade(source, socket, noHead, (webSocket) => {
       socket.off("close", refused)
-      resume(Effect.succeed(webSocket))
+      resume(Effect.succeed({ socket: webSocket, connection: socket }))
     })
   })
 
@@ -66,11 +73,11 @@ const destroy = (socket: WebSocket) =>
   })
 
 /** Runs `use` with the socket, which is gone afterwards. */
-export const withSocket = <R>(server: WebSocketServer, use: (socket: WebSocket) => Effect.Effect<void, never, R>) =>
+export const withSocket = <R>(server: WebSocketServer, use: (upgraded: Upgraded) => Effect.Effect<void, never, R>) =>
   Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
     Effect.acquireUseRelease(
       handshake(server, NodeHttpServerRequest.toIncomingMessage(request) as IncomingMessage),
-      (socket) => (socket === undefined ? Effect.void : use(socket)),
-      (socket) => (socket === undefined ? Effect.void : destroy(socket))
+      (upgraded) => (upgraded === undefined ? Effect.void : use(upgraded)),
+      (upgraded) => (upgraded === undefined ? Effect.void : destroy(upgraded.socket))
     )
   )
