@@ -1,6 +1,6 @@
 import { Effect, Layer, Option, Schema } from "effect"
 import { HttpRouter, HttpServerRequest } from "effect/http"
-import { json, jsonBody, type KafkaError, Log, Page, problem, refuse } from "../../src/index.ts"
+import { json, jsonBody, jsonText, type KafkaError, Log, Page, problem, refuse } from "../../src/index.ts"
 import { findInstalledApps, listSites } from "./installed-apps.ts"
 import { SiteMetadata, siteMetadata } from "./topics.ts"
 
@@ -49,8 +49,8 @@ const getSites = HttpRouter.add(
   Effect.gen(function* () {
     const id = yield* appId
     const { after, limit } = yield* HttpServerRequest.schemaSearchParams(Page)
-    const sites = yield* listSites(id, after, limit)
-    return json({ sites, next: sites.length < limit ? null : sites.at(-1)! })
+    const { next, sites } = yield* listSites(id, after, limit)
+    return jsonText(`{"sites":${sites},"next":${JSON.stringify(next)}}`)
   })
 )
 

@@ -1,5 +1,5 @@
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
-import { ByteSize, Clock, Effect } from "effect"
+import { ByteSize, Clock, Context, Effect } from "effect"
 import type { Redacted, Scope } from "effect"
 import { HttpIncomingMessage, HttpServerRequest } from "effect/http"
 import type { HttpServerResponse } from "effect/http"
@@ -14,7 +14,7 @@ import { CurrentLimits } from "./limits.ts"
 import type { Limits } from "./limits.ts"
 import { wrongType } from "./mediaType.ts"
 import type { Methods } from "./methods.ts"
-import { foreign, makeSite } from "./origin.ts"
+import { foreign, makeOwnHost, makeSite } from "./origin.ts"
 import type { Provenance } from "./origin.ts"
 import { refuse } from "./problem.ts"
 import type { RequestRefused } from "./problem.ts"
@@ -53,6 +53,7 @@ const isRepeated = (source: IncomingMessage, name: string): boolean => {
 /** Everything about a request that can be judged from its head, in this order; nothing when it may pass. */
 const makeJudge = (options: GuardOptions, clients: Clients) => {
   const site = makeSite(options.host, options.allowOrigins)
+  const isOwn = makeOwnHost(site)
   const hasToken = options.token === undefined ? () => true : makeBearer(options.token)
   return (
     request: HttpServerRequest.HttpServerRequest,
@@ -63,7 +64,7 @@ const makeJudge = (options: GuardOptions, clients: Clients) => {
     if (!clients.admit(clientOf(request), now)) return refuse("TooManyRequests", "this client asks too often")
     if (isRepeated(source, "host")) return refuse("ForeignHost", "the Host header is repeated")
     const from = provenance(request, source)
-    const reason = foreign(site, from)
+    const reason = foreign(site, from, isOwn)
     if (reason !== undefined) return refuse(reason, refusals[reason])
     const protocols = from.isUpgrade ? headers["sec-websocket-protocol"] : undefined
     const isOpen = isPublic(request.method, request.url.split(/[?#]/, 1)[0] ?? "")
@@ -84,14 +85,13 @@ export const makeGuard = (options: GuardOptions, methods: Methods["Service"]) =>
   const judge = makeJudge(options, clients)
   const allowed = makeSite(options.host, options.allowOrigins).allowOrigins
   const answer = answerFailure(methods)
-  const bodyLimit = ByteSize.bytes(options.limits.json)
+  const services = Context.make(CurrentLimits, options.limits).pipe(
+    Context.add(CurrentClients, clients),
+    Context.add(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(options.limits.json))
+  )
 
   return <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) => {
-    const routed = app.pipe(
-      Effect.provideService(CurrentLimits, options.limits),
-      Effect.provideService(CurrentClients, clients),
-      Effect.provideService(HttpIncomingMessage.MaxBodySize, bodyLimit)
-    )
+    const routed = Effect.provideContext(app, services)
     return Effect.gen(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest
       const source = NodeHttpServerRequest.toIncomingMessage(request) as IncomingMessage

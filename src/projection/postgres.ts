@@ -9,6 +9,6 @@ import type { SqlClient, SqlError } from "effect/sql"
  * @param url `postgres://user:password@host:port/database`, with libpq's query parameters
  */
 const layer = (url: string): Layer.Layer<SqlClient.SqlClient, SqlError.SqlError> =>
-  PgClient.layer({ url: Redacted.make(url), applicationName: "sixfold" })
+  PgClient.layer({ url: Redacted.make(url), applicationName: "sixfold", multiplex: true })
 
 export const Postgres = { layer }

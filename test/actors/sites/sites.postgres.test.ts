@@ -1,15 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option, Result } from "effect"
 import { SqlClient } from "effect/sql"
-import {
-  findInstalledApps,
-  installedAppsTable,
-  listSites,
-  siteProjector
-} from "../../../actors/sites/installed-apps.ts"
+import { findInstalledApps, installedAppsTable, siteProjector } from "../../../actors/sites/installed-apps.ts"
 import type { AnyTopic } from "../../../src/index.ts"
 import { database } from "../../projection/database.ts"
-import { cdc, plain, type Sent } from "./world.ts"
+import { cdc, plain, type Sent, sitesOf } from "./world.ts"
 
 const { apply, create } = siteProjector.definition
 const utf8 = new TextEncoder()
@@ -43,13 +38,13 @@ describe("installed apps in PostgreSQL", () => {
       yield* told(plain("s1", 3, ["blog", "mail"]), plain("s1", 2, ["late"]), cdc("u", "s2", 7, ["again"]))
       assert.deepStrictEqual(yield* apps("s1"), { siteId: "s1", version: 3, apps: ["blog", "mail"] })
       assert.deepStrictEqual(yield* apps("s2"), { siteId: "s2", version: 7, apps: ["blog"] })
-      assert.deepStrictEqual(yield* listSites("blog", "", 10), ["s1", "s2"])
-      assert.deepStrictEqual(yield* listSites("blog", "s1", 10), ["s2"])
+      assert.deepStrictEqual(yield* sitesOf("blog", "", 10), ["s1", "s2"])
+      assert.deepStrictEqual(yield* sitesOf("blog", "s1", 10), ["s2"])
       yield* told(cdc("d", "s2", 7))
       yield* told(cdc("u", "s2", 7, ["late"]), plain("s1", Number.MAX_SAFE_INTEGER, ["shop"]))
       assert.strictEqual(yield* apps("s2"), undefined)
       assert.deepStrictEqual(yield* apps("s1"), { siteId: "s1", version: Number.MAX_SAFE_INTEGER, apps: ["shop"] })
-      assert.deepStrictEqual(yield* listSites("blog", "", 10), [])
+      assert.deepStrictEqual(yield* sitesOf("blog", "", 10), [])
     }).pipe(Effect.provide(database))
   )
 
@@ -60,8 +55,8 @@ describe("installed apps in PostgreSQL", () => {
       const some = Array.from({ length: 30 }, (_, n) => `app${n}`)
       yield* told(...ids.map((id) => plain(id, 1, some)))
       yield* told(...ids.map((id) => plain(id, 2, some.slice(1))))
-      assert.strictEqual((yield* listSites("app7", "", 5_000)).length, ids.length)
-      assert.deepStrictEqual(yield* listSites("app0", "", 5_000), [])
+      assert.strictEqual((yield* sitesOf("app7", "", 5_000)).length, ids.length)
+      assert.deepStrictEqual(yield* sitesOf("app0", "", 5_000), [])
     }).pipe(Effect.provide(database))
   )
 })

@@ -2,19 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Option } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
-import {
-  findInstalledApps,
-  installedAppsTable,
-  listSites,
-  siteProjector
-} from "../../../actors/sites/installed-apps.ts"
+import { findInstalledApps, installedAppsTable, siteProjector } from "../../../actors/sites/installed-apps.ts"
 import { siteMetadataCdc } from "../../../actors/sites/topics.ts"
 import { EmbeddedBroker } from "../../../src/kafka/embedded/embedded.ts"
 import { Kafka } from "../../../src/kafka/kafka.ts"
 import { rebuild } from "../../../src/projection/rebuild.ts"
 import { TestKit } from "../../../src/testing/index.ts"
 import { random } from "../import/random.ts"
-import { cdc, cdcNull, plain, send, type Sent, topology, withSchemas } from "./world.ts"
+import { cdc, cdcNull, plain, send, type Sent, sitesOf, topology, withSchemas } from "./world.ts"
 
 const story = <A, E>(name: string, body: Effect.Effect<A, E, TestKit | Kafka | EmbeddedBroker | SqlClient.SqlClient>) =>
   it.effect(name, () => body.pipe(Effect.provide(Layer.merge(TestKit.layer(topology), Logger.layer([])))))
@@ -49,15 +44,15 @@ describe("the story of a site", () => {
       assert.strictEqual(yield* apps("s1"), "unknown")
       yield* told(plain("s1", 1, ["shop", "blog"]), plain("s2", 1, ["blog"]))
       assert.strictEqual(yield* apps("s1"), "v1: shop blog")
-      assert.deepStrictEqual(yield* listSites("blog", "", 10), ["s1", "s2"])
+      assert.deepStrictEqual(yield* sitesOf("blog", "", 10), ["s1", "s2"])
       yield* told(plain("s1", 2, ["shop"]))
       assert.strictEqual(yield* apps("s1"), "v2: shop")
-      assert.deepStrictEqual(yield* listSites("blog", "", 10), ["s2"])
+      assert.deepStrictEqual(yield* sitesOf("blog", "", 10), ["s2"])
       yield* told(plain("s1", 3))
       assert.strictEqual(yield* apps("s1"), "v3:")
       yield* told(plain("s1", null))
       assert.strictEqual(yield* apps("s1"), "unknown")
-      assert.deepStrictEqual(yield* listSites("shop", "", 10), [])
+      assert.deepStrictEqual(yield* sitesOf("shop", "", 10), [])
     })
   )
 
@@ -98,7 +93,7 @@ describe("a rebuild", () => {
       yield* told(plain("s1", 2, ["b", "a"]), plain("s2", null), cdc("d", "s4", 1), cdc("r", "s5", 9, ["b"]))
       const answers = Effect.gen(function* () {
         const sites = yield* Effect.forEach(["s1", "s2", "s3", "s4", "s5"], apps)
-        return [sites, yield* listSites("a", "", 10), yield* listSites("b", "", 10)]
+        return [sites, yield* sitesOf("a", "", 10), yield* sitesOf("b", "", 10)]
       })
       const before = yield* answers
       assert.deepStrictEqual(before, [
@@ -135,10 +130,10 @@ describe("what comes late or again", () => {
       yield* told(cdc("c", "s", 1, ["old"]), cdc("u", "s", 3, ["old"]))
       assert.strictEqual(yield* apps("s"), "unknown")
       const sql = yield* SqlClient.SqlClient
-      const rows = yield* sql`SELECT version, deleted FROM ${sql(installedAppsTable)}`
+      const rows = yield* sql`SELECT version, apps FROM ${sql(installedAppsTable)}`
       assert.deepStrictEqual(
         rows.map((row) => ({ ...row })),
-        [{ version: 3, deleted: 1 }]
+        [{ version: 3, apps: null }]
       )
     })
   )

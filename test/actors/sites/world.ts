@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { siteProjector } from "../../../actors/sites/installed-apps.ts"
+import { listSites, siteProjector } from "../../../actors/sites/installed-apps.ts"
 import { siteMetadata, siteMetadataCdc } from "../../../actors/sites/topics.ts"
 import { Topology } from "../../../src/index.ts"
 import { Kafka } from "../../../src/kafka/kafka.ts"
@@ -81,3 +81,7 @@ export const send = (...records: ReadonlyArray<Sent>) =>
       )
     })
   )
+
+/** The ids of the sites that have the app, as one page. */
+export const sitesOf = (appId: string, after: string, limit: number) =>
+  Effect.map(listSites(appId, after, limit), ({ sites }) => JSON.parse(sites) as ReadonlyArray<string>)
