@@ -1,5 +1,5 @@
 import { Admin } from "@platformatic/kafka"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Schedule } from "effect"
 import * as Cluster from "../../src/kafka/cluster/cluster.ts"
 import { Kafka } from "../../src/kafka/kafka.ts"
 import { World } from "./world.ts"
@@ -8,7 +8,12 @@ import { World } from "./world.ts"
 const deleteTopic = (brokers: ReadonlyArray<string>, name: string) =>
   Effect.acquireUseRelease(
     Effect.sync(() => new Admin({ clientId: "operator", bootstrapBrokers: [...brokers] })),
-    (admin) => Effect.promise(() => admin.deleteTopics({ topics: [name] })),
+    (admin) =>
+      // Of several brokers the one that is asked may not know yet what there is to be deleted.
+      Effect.tryPromise(() => admin.deleteTopics({ topics: [name] })).pipe(
+        Effect.retry({ times: 20, schedule: Schedule.spaced("100 millis") }),
+        Effect.orDie
+      ),
     (admin) => Effect.promise(() => admin.close())
   )
 

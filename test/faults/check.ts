@@ -1,11 +1,18 @@
 import { expect } from "vitest"
+import type { KafkaRecord } from "../../src/kafka/records.ts"
+import { exactly, javaReads } from "../broker/java-client.ts"
+import { numberOf } from "./load.ts"
 import type { Sent } from "./load.ts"
+
+/** What a topic has, by partition. */
+export type Content = ReadonlyArray<ReadonlyArray<KafkaRecord>>
 
 const ascending = (numbers: ReadonlyArray<number>) =>
   numbers.every((n, index) => index === 0 || numbers[index - 1]! < n)
 
 /** Nothing acknowledged is missing, nothing is there twice, and each partition is in the order sent. */
-export const expectWritten = (sent: Sent, partitions: ReadonlyArray<ReadonlyArray<number>>): void => {
+export const expectWritten = (sent: Sent, content: Content): void => {
+  const partitions = content.map((records) => records.map(numberOf))
   const all = partitions.flat()
   const present = new Set(all)
   expect(
@@ -20,13 +27,23 @@ export const expectWritten = (sent: Sent, partitions: ReadonlyArray<ReadonlyArra
   ).toBeLessThanOrEqual(20)
 }
 
-/** Every record of the input is in the output once, in the same order. */
-export const expectCopied = (
-  input: ReadonlyArray<ReadonlyArray<number>>,
-  output: ReadonlyArray<ReadonlyArray<number>>
-): void => {
+/** Every record of the input is in the output once, in the same order, byte for byte. */
+export const expectCopied = (input: Content, output: Content): void => {
   output.forEach((copied, partition) => {
-    expect(new Set(copied).size, `partition ${partition}: twice`).toBe(copied.length)
-    expect(copied, `partition ${partition}`).toEqual(input[partition])
+    const numbers = copied.map(numberOf)
+    expect(new Set(numbers).size, `partition ${partition}: twice`).toBe(copied.length)
+    expect(numbers, `partition ${partition}`).toEqual(input[partition]!.map(numberOf))
+    const bytes = (record: KafkaRecord) => exactly({ ...record, offset: 0 })
+    expect(copied.map(bytes), `partition ${partition}, its bytes`).toEqual(input[partition]!.map(bytes))
+  })
+}
+
+/** Java's read-committed consumer sees the same. */
+export const expectAgreed = async (bootstrap: string, topic: string, content: Content): Promise<void> => {
+  const seen = await javaReads(bootstrap, topic, content.flat().length)
+  content.forEach((records, partition) => {
+    expect((seen.get(partition) ?? []).map(exactly), `partition ${partition}, as Java reads it`).toEqual(
+      records.map(exactly)
+    )
   })
 }

@@ -6,6 +6,8 @@ import { Kafka } from "../../src/kafka/kafka.ts"
 import { readAll, record, text, unique } from "../broker/clients.ts"
 import { start } from "../broker/kafka.ts"
 import type { Cluster as Brokers } from "../broker/kafka.ts"
+import { join, owning } from "../contract/membership.ts"
+import type { Observed } from "../contract/membership.ts"
 import * as Proxy from "./proxy.ts"
 import { underLoad } from "./under-load.ts"
 
@@ -32,25 +34,28 @@ const set = (mode: Proxy.Mode, some: ReadonlyArray<Proxy.Proxy> = proxies) =>
 const process = (layer: Layer.Layer<Kafka, unknown>) =>
   Effect.map(Layer.build(layer), (context) => Context.get(context, Kafka))
 
-const newTopic = Effect.fnUntraced(function* (kafka: Kafka["Service"]) {
+const newTopic = Effect.fnUntraced(function* (kafka: Kafka["Service"], partitions = 1) {
   const topic = unique("cut")
-  yield* kafka.topics.ensure([{ name: topic, partitions: 1, cleanup: "delete" }])
+  yield* kafka.topics.ensure([{ name: topic, partitions, cleanup: "delete" }])
   return { topic, partition: 0 }
 })
 
 describe("produce, consume and transactions go on, exactly once,", () => {
-  it.live("while connections break in the middle of an answer, again and again", () =>
+  it.live("while connections break in the middle of an answer or a request, again and again", () =>
     Effect.suspend(() =>
       underLoad(
+        brokers.bootstrap,
         proxied(),
-        Effect.repeat(
-          Effect.gen(function* () {
-            yield* set("cut")
-            yield* Effect.sleep(300)
-            yield* set("pass")
-            yield* Effect.sleep(1_200)
-          }),
-          { times: 7 }
+        Effect.forEach(
+          Array.from({ length: 8 }, (_, n) => (n % 2 === 0 ? "cut" : "sever")),
+          (mode) =>
+            Effect.gen(function* () {
+              yield* set(mode)
+              yield* Effect.sleep(300)
+              yield* set("pass")
+              yield* Effect.sleep(1_200)
+            }),
+          { discard: true }
         )
       )
     )
@@ -59,6 +64,7 @@ describe("produce, consume and transactions go on, exactly once,", () => {
   it.live("while the answers of each broker in turn do not come", () =>
     Effect.suspend(() =>
       underLoad(
+        brokers.bootstrap,
         proxied(),
         Effect.forEach(
           proxies,
@@ -79,7 +85,8 @@ describe("produce, consume and transactions go on, exactly once,", () => {
 describe("a transaction whose end comes late", () => {
   it.live("ends neither itself nor the next one of its transactional id", () =>
     Effect.gen(function* () {
-      const [late, next] = [yield* process(proxied()), yield* process(direct())]
+      // Long enough for any answer of a busy machine: only the one that is held must not come.
+      const [late, next] = [yield* process(proxied({ requestTimeout: 6_000 })), yield* process(direct())]
       const at = yield* newTopic(next)
       const transactionalId = unique("late")
       const frozen = yield* late.transactor({ transactionalId })
@@ -102,6 +109,31 @@ describe("a transaction whose end comes late", () => {
         "after"
       ])
     }).pipe(Effect.scoped)
+  )
+})
+
+describe("a member that nobody hears for longer than its session", () => {
+  it.live("loses what it had to the others, is told what, and joins again by itself", () =>
+    Effect.gen(function* () {
+      const [cut, other] = [yield* process(proxied()), yield* process(direct())]
+      const { topic } = yield* newTopic(other, 4)
+      const group: Observed = { group: unique("cut"), topic, events: [] }
+      const options = { sessionTimeout: 6_000 }
+      const a = yield* join(cut, group, "a", undefined, options)
+      yield* owning([a, 4])
+      const b = yield* join(other, group, "b", undefined, { sessionTimeout: 60_000 })
+      yield* owning([a, 2], [b, 2])
+      const [before, old] = [[...a.owned].toSorted(), a.memberships.at(-1)!]
+      yield* set("mute")
+      // What it does not know yet is true: others have its partitions, and its commits will be refused.
+      yield* owning([a, 2], [b, 4])
+      yield* set("pass")
+      yield* owning([a, 2], [b, 2])
+      const lost = group.events.filter(({ what }) => what === "lost")
+      expect(lost.map(({ partitions, who }) => [who, partitions.toSorted()])).toEqual([["a", before]])
+      const committed = [{ topic, partition: Number(before[0]!.split("/")[1]), offset: 1 }]
+      expect(yield* Effect.flip(a.member.commit(old, committed))).toMatchObject({ reason: "StaleMember" })
+    }).pipe(Effect.ensuring(set("pass")), Effect.scoped)
   )
 })
 

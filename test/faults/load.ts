@@ -2,13 +2,30 @@ import { Deferred, Effect, Option, Scope } from "effect"
 import { Kafka } from "../../src/kafka/kafka.ts"
 import type { CommittedOffset, Member, Membership, Reader, Transactor } from "../../src/kafka/kafka.ts"
 import { partitionId } from "../../src/kafka/records.ts"
-import type { Batch, TopicPartition } from "../../src/kafka/records.ts"
-import { readAll, record, text } from "../broker/clients.ts"
+import type { Batch, KafkaRecord, ProducerRecord, TopicPartition } from "../../src/kafka/records.ts"
+import { readAll, text } from "../broker/clients.ts"
+import { seeded } from "../cluster/seeded.ts"
 
 /** What became of the numbers a producer sent, by partition. */
 export interface Sent {
   readonly acknowledged: Set<number>
   readonly failed: Set<number>
+}
+
+/** The number of a record: its value begins with it. */
+export const numberOf = ({ value }: Pick<KafkaRecord, "value">): number => Number.parseInt(text(value), 10)
+
+/** A numbered record of any bytes. */
+const numbered = (topic: string, partition: number, n: number): ProducerRecord => {
+  const random = seeded(n)
+  return {
+    topic,
+    partition,
+    key: random.chance(0.2) ? null : random.bytes(8),
+    value: Buffer.concat([Buffer.from(`${n} `), random.bytes(random.int(60))]),
+    headers: random.chance(0.5) ? [] : [["n", random.bytes(4)]],
+    timestamp: Date.now()
+  }
 }
 
 /** Sends ascending numbers to all partitions in turn until interrupted, ten at a time; each partition sees its own in ascending order. */
@@ -19,7 +36,7 @@ export const producing = (topic: string, partitions: number, sent: Sent) =>
     let next = 0
     const batch = Effect.suspend(() => {
       const numbers = Array.from({ length: 10 }, () => next++)
-      return producer.send(numbers.map((n) => record({ topic, partition: n % partitions }, String(n)))).pipe(
+      return producer.send(numbers.map((n) => numbered(topic, n % partitions, n))).pipe(
         Effect.match({
           onSuccess: () => numbers.forEach((n) => sent.acknowledged.add(n)),
           onFailure: () => numbers.forEach((n) => sent.failed.add(n))
@@ -48,9 +65,9 @@ const committedUpTo = (batches: ReadonlyArray<Batch>): ReadonlyArray<CommittedOf
  */
 const resume = Effect.fnUntraced(function* ({ member, owned, reader }: Consumer) {
   const partitions = [...owned.values()]
-  const committed = new Map(
-    (yield* member.committed(partitions)).map((at) => [partitionId(at.topic, at.partition), at.offset])
-  )
+  // A broker that is away is waited for, however long.
+  const offsets = Effect.retry(member.committed(partitions), { while: ({ reason }) => reason === "Unavailable" })
+  const committed = new Map((yield* offsets).map((at) => [partitionId(at.topic, at.partition), at.offset]))
   for (const at of partitions) {
     const id = partitionId(at.topic, at.partition)
     if (owned.get(id) === at) yield* reader.seek(at, committed.get(id) ?? 0)
@@ -107,7 +124,7 @@ export const transforming = (options: {
 
     const settle = Effect.fnUntraced(function* (batches: ReadonlyArray<Batch>, membership: Membership) {
       const records = batches.flatMap(({ partition, records }) =>
-        records.map(({ value }) => record({ topic: output, partition }, text(value)))
+        records.map((record): ProducerRecord => ({ ...record, topic: output, partition }))
       )
       const result = yield* Effect.result(
         transactor.commit({ records, offsets: { membership, committed: committedUpTo(batches) } })
@@ -131,13 +148,11 @@ export const transforming = (options: {
     )
   })
 
-/** The numbers in a topic, by partition, as a read-committed reader sees them. */
-export const numbers = (topic: string, partitions: number) =>
+/** What a read-committed reader sees of a topic, by partition. */
+export const contentOf = (topic: string, partitions: number) =>
   Effect.gen(function* () {
     const found = yield* readAll(Array.from({ length: partitions }, (_, partition) => ({ topic, partition })))
-    return Array.from({ length: partitions }, (_, partition) =>
-      found.get(partitionId(topic, partition))!.map(({ value }) => Number(text(value)))
-    )
+    return Array.from({ length: partitions }, (_, partition) => found.get(partitionId(topic, partition))!)
   })
 
 /** Forks into a scope that the answer closes. */

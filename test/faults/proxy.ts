@@ -2,7 +2,7 @@ import { connect, createServer } from "node:net"
 import type { Server, Socket } from "node:net"
 
 /** What happens to what passes between clients and a broker. */
-export type Mode = "pass" | "mute" | "cut" | "corrupt" | "hold"
+export type Mode = "pass" | "mute" | "cut" | "sever" | "corrupt" | "hold"
 
 /** A record with this in its value is what `corrupt` is about. */
 export const poison = "corrupt me"
@@ -17,6 +17,7 @@ export interface Proxy {
    * - `pass`: nothing happens.
    * - `mute`: requests arrive, answers do not.
    * - `cut`: of the next answer on each connection half arrives, then the connection breaks.
+   * - `sever`: the same with the next request.
    * - `corrupt`: one bit of a poisoned record is turned on its way to the client.
    * - `hold`: requests to end a transaction are kept, and arrive when the mode changes, even if their sender has gone.
    */
@@ -29,6 +30,8 @@ const corrupted = (bytes: Buffer): Buffer => {
   if (position >= 0) bytes[position]! ^= 1
   return bytes
 }
+
+const half = (bytes: Buffer): Buffer => bytes.subarray(0, Math.ceil(bytes.length / 2))
 
 /** Requests are small and one at a time here: each begins its chunk. */
 const isEndTxn = (bytes: Buffer) => bytes.length >= 6 && bytes.readInt16BE(4) === endTxn
@@ -50,10 +53,11 @@ export const open = (options: { readonly listens: number; readonly announced: nu
     }
     client.on("data", (bytes) => {
       if (mode === "hold" && isEndTxn(bytes)) held.set(broker, bytes)
+      else if (mode === "sever") broker.write(half(bytes), () => client.destroy())
       else broker.write(bytes)
     })
     broker.on("data", (bytes) => {
-      if (mode === "cut") client.write(bytes.subarray(0, Math.ceil(bytes.length / 2)), () => client.destroy())
+      if (mode === "cut") client.write(half(bytes), () => client.destroy())
       else if (mode !== "mute") client.write(mode === "corrupt" ? corrupted(bytes) : bytes)
     })
   }

@@ -4,23 +4,23 @@ import type { Layer } from "effect"
 import type { KafkaError } from "../../src/kafka/errors.ts"
 import { Kafka } from "../../src/kafka/kafka.ts"
 import { unique } from "../broker/clients.ts"
-import { expectCopied, expectWritten } from "./check.ts"
-import { numbers, producing, running, transforming } from "./load.ts"
+import { expectAgreed, expectCopied, expectWritten } from "./check.ts"
+import { contentOf, producing, running, transforming } from "./load.ts"
 import type { Outcomes, Sent } from "./load.ts"
 
 const partitions = 6
 
 /** Waits until the copy has caught up with the input. */
 const caughtUp = Effect.fnUntraced(function* (input: string, output: string) {
-  const target = (yield* numbers(input, partitions)).flat().length
-  while ((yield* numbers(output, partitions)).flat().length < target) yield* Effect.sleep(500)
+  const target = (yield* contentOf(input, partitions)).flat().length
+  while ((yield* contentOf(output, partitions)).flat().length < target) yield* Effect.sleep(500)
 })
 
 /**
  * A producer and two exactly-once copiers run while `fault` happens, and five seconds longer. Then: all that was acknowledged is
- * there, once; and the copy is the same, in the same order.
+ * there, once; the copy is the same, in the same order; and so says another client, which comes by `bootstrap`.
  */
-export const underLoad = (cluster: Layer.Layer<Kafka, KafkaError>, fault: Effect.Effect<void>) =>
+export const underLoad = (bootstrap: string, cluster: Layer.Layer<Kafka, KafkaError>, fault: Effect.Effect<void>) =>
   Effect.gen(function* () {
     const kafka = yield* Kafka
     const input = unique("input")
@@ -43,9 +43,11 @@ export const underLoad = (cluster: Layer.Layer<Kafka, KafkaError>, fault: Effect
       expect(crashed).toEqual([])
       yield* stop
     }
-    const written = yield* numbers(input, partitions)
+    const [written, copied] = [yield* contentOf(input, partitions), yield* contentOf(output, partitions)]
     expectWritten(sent, written)
-    expectCopied(written, yield* numbers(output, partitions))
+    expectCopied(written, copied)
+    yield* Effect.promise(() => expectAgreed(bootstrap, input, written))
+    yield* Effect.promise(() => expectAgreed(bootstrap, output, copied))
     expect(before).toBeGreaterThan(0)
     expect(sent.acknowledged.size, "produces again afterwards").toBeGreaterThan(before)
     expect(outcomes.commits).toBeGreaterThan(0)

@@ -14,8 +14,11 @@ import type { Metadata } from "./metadata.ts"
 import { errorName, isTransient, refused } from "./protocol-error.ts"
 import type { Settings } from "./settings.ts"
 
+/** Milliseconds between heartbeats at most: a rebalance waits until the last member has heard of it by one. */
+const beatEvery = 1_000
+
 /** How many heartbeats pass between the leader's looks at whether a topic has grown. */
-const growthEvery = 10
+const growthEvery = 30
 
 /** Milliseconds the coordinator is given to hear of a member that leaves; after that its session runs out. */
 const leaveLimit = 3_000
@@ -41,7 +44,7 @@ export const make = Effect.fnUntraced(function* (
   const { group, listener, topics } = options
   const instanceId = options.instanceId ?? null
   const sessionTimeout = options.sessionTimeout ?? 10_000
-  const interval = Math.min(3_000, sessionTimeout / 3)
+  const interval = Math.min(beatEvery, sessionTimeout / 3)
   const coordinator = Coordinator.make(metadata, connections.others, { type: "group", key: group })
   const failed = Deferred.makeUnsafe<never, KafkaError>()
   const scope = yield* Scope.Scope
