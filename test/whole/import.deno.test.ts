@@ -1,17 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect } from "effect"
-import { readFileSync } from "node:fs"
 import { createServer } from "node:net"
 import type { AddressInfo } from "node:net"
-import { fileURLToPath } from "node:url"
 import { run } from "../cli/process.ts"
+import { leave, leaver, permissions, root } from "./confined.ts"
 import { contacts, directory, ended, eventually, fixture, sixfold } from "./program.ts"
 
-const root = fileURLToPath(new URL("../../", import.meta.url))
-const manifest = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as {
-  readonly scripts: { readonly "start:deno": string }
-}
+const deno = `${root}node_modules/.bin/deno`
 
 const freePort = Effect.callback<string>((resume) => {
   const server = createServer().listen(0, "127.0.0.1", () => {
@@ -22,11 +18,8 @@ const freePort = Effect.callback<string>((resume) => {
 
 /** `npm run start:deno` with its own permissions, but at another port and with other data. */
 const startOnDeno = Effect.fnUntraced(function* (data: string, port: string) {
-  const flags = manifest.scripts["start:deno"]
-    .split(" ")
-    .slice(1)
-    .map((flag) => flag.replace(":8080", `:${port}`).replace(/(?<==|,)data$/, data))
-  return yield* run(`${root}node_modules/.bin/deno`, ...flags, "--port", port, "--data", data)
+  const { before, entry } = permissions("start:deno", { data, port })
+  return yield* run(deno, ...before, ...entry, "--port", port, "--data", data)
 })
 
 describe("on Deno", () => {
@@ -50,6 +43,14 @@ describe("on Deno", () => {
         found.map(({ email }) => email),
         "ada.lovelace@example.com"
       )
+    }).pipe(Effect.provide(NodeServices.layer))
+  )
+
+  it.live("a program that tries to leave gets nowhere", () =>
+    Effect.gen(function* () {
+      const { before } = permissions("start:deno", { data: yield* directory, port: yield* freePort })
+      const flags = before.map((flag) => (flag.startsWith("--allow-read=") ? `${flag},${leaver}` : flag))
+      assert.deepStrictEqual(yield* leave(deno, flags), { through: ["nothing"], written: [] })
     }).pipe(Effect.provide(NodeServices.layer))
   )
 })
