@@ -4,8 +4,11 @@ import { FindMyWay, HttpRouter } from "effect/http"
 const methods: ReadonlyArray<string> = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 const isMethod = (method: string): boolean => methods.includes(method)
 
-/** Keys, e-mail addresses and the like are in paths; the router's own limit of 100 characters is too short for them. */
-export const routerConfig = { maxParamLength: 1024 }
+/**
+ * Keys, e-mail addresses and the like are in paths, percent-encoded: the router's own limit of 100 characters is too short for them.
+ * As long as Node lets the head of a request be, so that an operator can name whatever key an actor is held by.
+ */
+export const routerConfig = { maxParamLength: 16_384 }
 
 /** Which methods a path has: what tells "no such thing" (404) from "not like this" (405). */
 export class Methods extends Context.Service<
