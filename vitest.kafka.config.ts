@@ -10,8 +10,8 @@ export default defineConfig({
     globalSetup: ["test/broker/one-broker.ts"],
     pool: "forks",
     maxWorkers: 1,
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     allowOnly: false,
     passWithNoTests: false
   }

@@ -48,7 +48,9 @@ export const javaReads = async (
       value: bytes(value!),
       headers: headers === "NO_HEADERS" ? [] : headers!.split(separator.header).map(header)
     }
-    found.set(at, [...(found.get(at) ?? []), record])
+    const before = found.get(at)
+    if (before === undefined) found.set(at, [record])
+    else before.push(record)
   }
   return found
 }

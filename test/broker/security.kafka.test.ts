@@ -1,12 +1,16 @@
 import { expect, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Layer, Redacted } from "effect"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { ConfigProvider, Effect, FileSystem, Layer, Redacted } from "effect"
+import { fileURLToPath } from "node:url"
 import { describe, inject } from "vitest"
 import * as Cluster from "../../src/kafka/cluster/cluster.ts"
 import type { KafkaError } from "../../src/kafka/errors.ts"
 import { Kafka } from "../../src/kafka/kafka.ts"
+import { run } from "../cli/process.ts"
 import { readAll, record, text, unique } from "./clients.ts"
 import * as Properties from "./properties.ts"
 
+const main = fileURLToPath(new URL("../../topology/main.ts", import.meta.url))
 const bootstrap = inject("bootstrap")
 const secured = inject("secured")
 /** Where the broker is not ours there are none of these listeners. */
@@ -118,5 +122,22 @@ describe.skipIf(secured === null)("a listener that wants", () => {
       expect(error).toMatchObject({ _tag: "ConfigError" })
       expect(error.message).toContain("SIXFOLD_KAFKA_SASL_PASSWORD")
     })
+  )
+
+  it.live("TLS: a program is told of a private authority as any Node program is", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const file = yield* fs.makeTempFileScoped()
+      yield* fs.writeFileString(file, authority)
+      const topics = Effect.fnUntraced(function* (...env: ReadonlyArray<string>) {
+        const program = [process.execPath, main, "topics", "--kafka", tls]
+        const { ended, stderr } = yield* run("env", "SIXFOLD_KAFKA_TLS=true", ...env, ...program)
+        expect(yield* ended).toEqual({ code: 1, signal: null })
+        return stderr()
+      })
+      // The topics are not there, which says that they were looked for.
+      expect(yield* topics(`NODE_EXTRA_CA_CERTS=${file}`)).toMatch(/topics are not as declared\n$/)
+      expect(yield* topics()).toMatch(new RegExp(`^sixfold: .*${tls}.*certificate.*\\(tls on, sasl off\\)\n$`))
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
   )
 })

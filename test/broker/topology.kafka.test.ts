@@ -59,14 +59,14 @@ const follow = (url: string, importId: string, far: (status: typeof Import.Type)
     Effect.flatMap(Schema.decodeUnknownEffect(Import)),
     Effect.filterOrFail(far),
     Effect.retry(Schedule.spaced("50 millis")),
-    Effect.timeout("60 seconds")
+    Effect.timeout("120 seconds")
   )
 const ended = (url: string, importId: string) =>
   follow(url, importId, ({ state }) => state !== "accepted" && state !== "running")
 
 const until = <E>(condition: Effect.Effect<boolean, E>) =>
   Effect.repeat(condition, { until: (is) => is, schedule: Schedule.spaced("200 millis") }).pipe(
-    Effect.timeout("40 seconds")
+    Effect.timeout("90 seconds")
   )
 
 describe("two processes on one broker", () => {
@@ -121,6 +121,6 @@ describe("two processes on one broker", () => {
         yield* first.kill("SIGTERM")
         expect(yield* first.ended).toEqual({ code: 0, signal: null })
       }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)),
-    160_000
+    400_000
   )
 })

@@ -107,7 +107,7 @@ export const groups = (it: Suite): void => {
       // Its heartbeats are rare with such a session: only a leave makes the group move soon.
       yield* a.leave
       const b = yield* join(yield* newProcess, group, "b", undefined, options)
-      yield* Effect.timeout(owning([b, 4]), "15 seconds")
+      yield* Effect.timeout(owning([b, 4]), "40 seconds")
       expect(doublyOwned(group.events)).toEqual([])
     })
   )

@@ -1,5 +1,5 @@
-import { it } from "@effect/vitest"
-import { Effect } from "effect"
+import { expect, it } from "@effect/vitest"
+import { Effect, Logger } from "effect"
 import { afterAll, beforeAll, describe } from "vitest"
 import * as Cluster from "../../src/kafka/cluster/cluster.ts"
 import { start, tool } from "../broker/kafka.ts"
@@ -65,16 +65,17 @@ describe("produce, consume and transactions go on, exactly once,", () => {
     )
   )
 
-  it.live(
-    "after all brokers have been away for two minutes",
-    () =>
-      suffering(
-        Effect.gen(function* () {
-          for (const broker of all) yield* kill(broker)
-          yield* wait(120)
-          yield* Effect.all(all.map(up), { concurrency: 3 })
-        })
-      ),
-    400_000
-  )
+  it.live("after all brokers have been away for two minutes, of which the log tells", () => {
+    const told: Array<string> = []
+    const listening = Logger.layer([Logger.make(({ message }) => void told.push(String(message)))])
+    return suffering(
+      Effect.gen(function* () {
+        for (const broker of all) yield* kill(broker)
+        yield* wait(120)
+        expect(told).toContainEqual(expect.stringMatching(/^The coordinator of group group-.* is away and waited for$/))
+        expect(told).toContainEqual(expect.stringMatching(/^input-.* have no leader and are waited for$/))
+        yield* Effect.all(all.map(up), { concurrency: 3 })
+      })
+    ).pipe(Effect.provide(listening))
+  })
 })

@@ -34,7 +34,7 @@ const set = (mode: Proxy.Mode, some: ReadonlyArray<Proxy.Proxy> = proxies) =>
 const process = (layer: Layer.Layer<Kafka, unknown>) =>
   Effect.map(Layer.build(layer), (context) => Context.get(context, Kafka))
 
-const newTopic = Effect.fnUntraced(function* (kafka: Kafka["Service"], partitions = 1) {
+const newTopic = Effect.fnUntraced(function* (kafka: Kafka["Service"], partitions: number) {
   const topic = unique("cut")
   yield* kafka.topics.ensure([{ name: topic, partitions, cleanup: "delete" }])
   return { topic, partition: 0 }
@@ -87,7 +87,7 @@ describe("a transaction whose end comes late", () => {
     Effect.gen(function* () {
       // Long enough for any answer of a busy machine: only the one that is held must not come.
       const [late, next] = [yield* process(proxied({ requestTimeout: 6_000 })), yield* process(direct())]
-      const at = yield* newTopic(next)
+      const at = yield* newTopic(next, 1)
       const transactionalId = unique("late")
       const frozen = yield* late.transactor({ transactionalId })
       yield* frozen.commit({ records: [record(at, "before")] })
@@ -141,7 +141,7 @@ describe("a batch that is corrupt when it arrives", () => {
   it.live("is a typed error with its topic and partition, never a record; what came before it is delivered", () =>
     Effect.gen(function* () {
       const [kafka, other] = [yield* process(proxied()), yield* process(direct())]
-      const at = yield* newTopic(other)
+      const at = yield* newTopic(other, 1)
       const producer = yield* other.producer
       yield* producer.send([record(at, "sound")])
       yield* producer.send([record(at, Proxy.poison)])

@@ -5,6 +5,7 @@ import type { KafkaError } from "../../src/kafka/errors.ts"
 import { Kafka } from "../../src/kafka/kafka.ts"
 import { unique } from "../broker/clients.ts"
 import { expectAgreed, expectCopied, expectWritten } from "./check.ts"
+import { until } from "../contract/world.ts"
 import { contentOf, producing, running, transforming } from "./load.ts"
 import type { Outcomes, Sent } from "./load.ts"
 
@@ -33,12 +34,15 @@ export const underLoad = (bootstrap: string, cluster: Layer.Layer<Kafka, KafkaEr
       running(transforming({ input, output, group, transactionalId: `${group}.${n}`, outcomes }))
     )
     const producer = yield* running(producing(input, partitions, sent))
+    yield* until(() => sent.acknowledged.size > 0 && outcomes.commits > 0)
     yield* Effect.sleep("3 seconds")
-    const before = sent.acknowledged.size
     yield* fault
+    const [produced, commits] = [sent.acknowledged.size, outcomes.commits]
+    // Both go on by themselves: the test's own time limit is theirs.
+    yield* until(() => sent.acknowledged.size > produced && outcomes.commits > commits)
     yield* Effect.sleep("5 seconds")
     yield* producer.stop
-    yield* caughtUp(input, output).pipe(Effect.timeout("90 seconds"))
+    yield* caughtUp(input, output)
     for (const { crashed, stop } of copiers) {
       expect(crashed).toEqual([])
       yield* stop
@@ -48,7 +52,4 @@ export const underLoad = (bootstrap: string, cluster: Layer.Layer<Kafka, KafkaEr
     expectCopied(written, copied)
     yield* Effect.promise(() => expectAgreed(bootstrap, input, written))
     yield* Effect.promise(() => expectAgreed(bootstrap, output, copied))
-    expect(before).toBeGreaterThan(0)
-    expect(sent.acknowledged.size, "produces again afterwards").toBeGreaterThan(before)
-    expect(outcomes.commits).toBeGreaterThan(0)
   }).pipe(Effect.scoped, Effect.provide(cluster))

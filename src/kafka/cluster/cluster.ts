@@ -77,7 +77,8 @@ const security = Config.all([Config.withDefault(Config.Boolean("SIXFOLD_KAFKA_TL
 
 /**
  * The layer with its security as the environment describes it: `SIXFOLD_KAFKA_TLS` (true or false), `SIXFOLD_KAFKA_SASL_MECHANISM`,
- * `SIXFOLD_KAFKA_SASL_USERNAME`, `SIXFOLD_KAFKA_SASL_PASSWORD`. `options` go over it.
+ * `SIXFOLD_KAFKA_SASL_USERNAME`, `SIXFOLD_KAFKA_SASL_PASSWORD`. A private authority is named to Node itself, by
+ * `NODE_EXTRA_CA_CERTS`. `options` go over it.
  */
 export const layerConfig = (options: ClusterOptions): Layer.Layer<Kafka, KafkaError | Config.ConfigError> =>
   Layer.unwrap(Effect.map(security, (security) => layer({ ...security, ...options })))

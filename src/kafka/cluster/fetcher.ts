@@ -20,6 +20,10 @@ const maxWait = 250
 /** How often a partition must be unknown to the brokers, over about three seconds, to count as missing. */
 const missingAfter = 7
 
+/** Rounds of about a second after which a partition that has no leader is told of, first and then again. */
+const warnFirst = 20
+const warnEvery = 60
+
 export interface Fetcher {
   /** Begins to fetch for a new slot. */
   start(slot: Slot): Effect.Effect<void>
@@ -183,16 +187,16 @@ export const make = Effect.fnUntraced(function* (options: {
       })
     })
 
-  /** One round of looking for leaders; true when somebody is still without. */
+  /** One round of looking for leaders; answers who is still without. */
   const findLeaders = Effect.fnUntraced(function* () {
     const orphans = slots.all().filter((slot) => slot.leader === undefined && slot.failure === undefined)
-    if (orphans.length === 0) return false
+    if (orphans.length === 0) return orphans
     const refreshed = yield* Effect.result(metadata.refresh([...new Set(orphans.map(({ topic }) => topic))]))
     if (refreshed._tag === "Failure") {
       const error = refreshed.failure
       const fatal = error._tag === "KafkaError" ? error : error.kind === "away" ? undefined : toKafkaError(error)
       if (fatal !== undefined) for (const slot of orphans) fail(slot, fatal)
-      return fatal === undefined
+      return fatal === undefined ? orphans : []
     }
     for (const slot of orphans) {
       if (slot.over) continue
@@ -212,7 +216,7 @@ export const make = Effect.fnUntraced(function* (options: {
         fail(slot, refused("UNKNOWN_TOPIC_OR_PARTITION", `partition ${slot.partition} of topic ${slot.topic}`, slot))
       }
     }
-    return orphans.some((slot) => slot.leader === undefined && slot.failure === undefined && !slot.over)
+    return orphans.filter((slot) => slot.leader === undefined && slot.failure === undefined && !slot.over)
   })
 
   yield* fork(
@@ -220,9 +224,11 @@ export const make = Effect.fnUntraced(function* (options: {
       for (let rounds = 0; ;) {
         if (rounds === 0) yield* Queue.take(orphaned)
         const still = yield* findLeaders()
-        rounds = still ? rounds + 1 : 0
-        if (still) yield* pause(rounds)
-        if (rounds === 20) yield* Effect.logWarning("Partitions without a leader are waited for")
+        rounds = still.length > 0 ? rounds + 1 : 0
+        if (still.length === 0) continue
+        yield* pause(rounds)
+        if (rounds % warnEvery === warnFirst)
+          yield* Effect.logWarning(`${still[0]!.id} and ${still.length - 1} more have no leader and are waited for`)
       }
     })
   )

@@ -60,7 +60,7 @@ export const make = (
         if (error === undefined) return
         if (verdict(error) !== "retry") return yield* stop(error, what)
         const missing = error === "UNKNOWN_TOPIC_OR_PARTITION" ? yield* missingOf(partitions) : undefined
-        if (missing !== undefined && ++unknown >= missingAfter) {
+        if (missing !== undefined && (++unknown >= missingAfter || (yield* Clock.currentTimeMillis) >= deadline)) {
           return yield* new Stopped({
             outcome: "refused",
             message: `${what}: partition ${missing.partition} of topic ${missing.topic} does not exist`
