@@ -3,7 +3,8 @@ import { defineConfig } from "vitest/config"
 
 /**
  * `npm test`: everything that needs no broker, no Docker and no browser. A suite that does is named
- * `*.kafka.test.ts`, `*.redpanda.test.ts`, `*.postgres.test.ts`, `*.deno.test.ts` or `*.browser.test.ts`, or lies in
+ * `*.kafka.test.ts`, `*.redpanda.test.ts`, `*.postgres.test.ts`, `*.deno.test.ts`, `*.stories.test.ts` or
+ * `*.browser.test.ts`, or lies in
  * `test/faults`, and has its own `vitest.<name>.config.ts` and npm script.
  */
 export default defineConfig({
@@ -11,7 +12,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["sixfold-source", "module", "node", "development|production"] } },
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: ["test/**/*.{kafka,redpanda,postgres,deno,browser}.test.ts", "test/faults/**"],
+    exclude: ["test/**/*.{kafka,redpanda,postgres,deno,browser,stories,package}.test.ts", "test/faults/**"],
     pool: "forks",
     maxWorkers: Math.min(4, availableParallelism()),
     // A hang is a failure; no test measures time, and machines are busy.

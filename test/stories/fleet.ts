@@ -1,5 +1,5 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Effect, Exit, FileSystem, Path, Scope, Semaphore } from "effect"
+import { Cause, Effect, Exit, FileSystem, Path, Scope, Semaphore } from "effect"
 import { fileURLToPath } from "node:url"
 import { run } from "../cli/process.ts"
 import type { End, Running } from "../cli/process.ts"
@@ -77,18 +77,31 @@ export const launch = Effect.fnUntraced(function* (
   }
 })
 
-/** Kills one of the ships at a random moment of the next seconds, each time it is run; one after the other, so that each has come back. */
+/**
+ * Kills one of the ships at a random moment of the next seconds, each time it is run; one after the other, so that each has come back.
+ * Who asks while somebody else's trouble is still to come has a share in that.
+ */
 export const trouble = Effect.fnUntraced(function* (ships: ReadonlyArray<Ship>, seed: number) {
   const next = random(seed)
   const scope = yield* Effect.scope
   const oneByOne = yield* Semaphore.make(1)
+  let waiting = 0
   const kill = Effect.suspend(() => {
+    waiting--
     const [wait, ship] = [next(latest), ships[next(ships.length)]!]
     return Effect.andThen(Effect.sleep(wait), ship.kill)
   })
-  return oneByOne.withPermit(kill).pipe(
-    Effect.tapCause((cause) => Effect.sync(() => console.error(`trouble went wrong (seed ${seed}):`, cause))),
-    Effect.forkIn(scope),
-    Effect.asVoid
-  )
+  return Effect.suspend(() => {
+    if (waiting > 0) return Effect.void
+    waiting++
+    return oneByOne.withPermit(kill).pipe(
+      Effect.tapCause((cause) =>
+        Cause.hasInterruptsOnly(cause)
+          ? Effect.void
+          : Effect.sync(() => console.error(`trouble (seed ${seed}) went wrong:`, Cause.pretty(cause)))
+      ),
+      Effect.forkIn(scope),
+      Effect.asVoid
+    )
+  })
 })

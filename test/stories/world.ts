@@ -54,9 +54,12 @@ const bodyOf = (body: unknown): Pick<RequestInit, "body"> =>
 /** How long anybody waits for an answer before asking again. */
 const patience = 30_000
 
+/** Not whether the server can answer, but whether a write was made. */
+const isUnknown = ({ status, text }: Answer): boolean => status === 503 && text.includes(`"unknown"`)
+
 /**
- * One request, to the processes in turn. Who gets no answer (the process is gone) asks the next one, as often as it takes: the
- * test's time is the limit. An answer that says that the server failed is a failure of the test.
+ * One request, to the processes in turn. Who gets no answer (the process is gone), or is told to come later (it is not up yet), asks
+ * the next one, as often as it takes: the test's time is the limit. An answer that says that the server failed is a failure of the test.
  */
 export const ask = Effect.fnUntraced(function* (method: string, path: string, { at, body, headers = {} }: Asking = {}) {
   const { urls } = yield* World
@@ -76,8 +79,10 @@ export const ask = Effect.fnUntraced(function* (method: string, path: string, { 
         }))
         .catch(() => undefined)
     )
-    if (answer !== undefined && (answer.status < 500 || answer.status === 503)) return answer
-    if (answer !== undefined) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`)
+    if (answer !== undefined && (answer.status < 500 || isUnknown(answer))) return answer
+    if (answer !== undefined && answer.status !== 503) {
+      return yield* Effect.die(new Error(`${method} ${path}: ${answer.status} ${answer.text}`))
+    }
     yield* Effect.sleep("50 millis")
   }
 })
@@ -92,7 +97,7 @@ export const told = (method: string, path: string, body?: unknown) =>
 /** What a GET answers; undefined where there is none (yet). */
 export const get = (path: string, at?: number) =>
   Effect.map(ask("GET", path, at === undefined ? {} : { at }), ({ status, text }) => {
-    if (status === 404 || status === 503) return undefined
+    if (status === 404) return undefined
     if (status !== 200) throw new Error(`GET ${path}: ${status} ${text}`)
     return JSON.parse(text) as any
   })
