@@ -1,0 +1,75 @@
+import { Context, Effect, Layer } from "effect"
+import { SqlClient } from "effect/sql"
+import { randomUUID } from "node:crypto"
+import { inject } from "vitest"
+import * as Cluster from "../../src/kafka/cluster/cluster.ts"
+import { Kafka } from "../../src/kafka/kafka.ts"
+import { Postgres } from "../../src/projection/postgres.ts"
+import { launch, trouble } from "./fleet.ts"
+import type { Ship } from "./fleet.ts"
+import { paymentService } from "./payments.ts"
+import type { PaymentService } from "./payments.ts"
+import { World } from "./world.ts"
+
+/** The broker, a database of the suite, and the payment service: what all processes of the system are started with. */
+export class Ground extends Context.Service<
+  Ground,
+  { readonly kafka: Kafka["Service"]; readonly database: string; readonly payments: PaymentService }
+>()("test/stories/Ground") {}
+
+/** An empty database: the broker's topics are the suite's, whichever file made them, so its tables begin at their beginning. */
+const empty = Effect.gen(function* () {
+  const server = inject("postgres")
+  const name = `stories_${randomUUID().replaceAll("-", "")}`
+  yield* SqlClient.SqlClient.use((sql) => sql`CREATE DATABASE ${sql(name)}`).pipe(
+    Effect.provide(Postgres.layer(server))
+  )
+  const its = new URL(server)
+  its.pathname = `/${name}`
+  return its.href
+})
+
+export const ground = Layer.effect(
+  Ground,
+  Effect.gen(function* () {
+    const brokers = inject("bootstrap").split(",")
+    const kafka = Context.get(yield* Layer.build(Cluster.layer({ brokers })), Kafka)
+    return Ground.of({ kafka, database: yield* Effect.orDie(empty), payments: yield* paymentService })
+  })
+).pipe(Layer.orDie)
+
+/** A process of the system, started as a user starts it. */
+export const process = Effect.fnUntraced(function* (name: string, ...flags: ReadonlyArray<string>) {
+  const { database, payments } = yield* Ground
+  return yield* launch({ bootstrap: inject("bootstrap"), database, payments: payments.url }, name, ...flags)
+})
+
+/** The system that these processes are: `gateways` take requests. */
+export const world = Effect.fnUntraced(function* (options: {
+  readonly gateways: ReadonlyArray<Ship>
+  readonly size: number
+  readonly trouble?: Effect.Effect<void>
+}) {
+  const { kafka, payments } = yield* Ground
+  const urls = options.gateways.map(({ url }) => url)
+  return World.of({ urls, kafka, payments, trouble: options.trouble ?? Effect.void, size: options.size })
+})
+
+/** Two processes, each with everything: nothing happens to them. */
+export const calm = Layer.effect(
+  World,
+  Effect.gen(function* () {
+    const gateways = yield* Effect.forEach(["one", "two"], (name) => process(name), { concurrency: 2 })
+    return yield* world({ gateways, size: 2 })
+  })
+).pipe(Layer.provide(ground))
+
+/** Two processes, each with everything: one after the other is killed at a moment that the seed decides, whenever a story asks for trouble. */
+export const killed = (seed: number) =>
+  Layer.effect(
+    World,
+    Effect.gen(function* () {
+      const gateways = yield* Effect.forEach(["one", "two"], (name) => process(name), { concurrency: 2 })
+      return yield* world({ gateways, size: 2, trouble: yield* trouble(gateways, seed) })
+    })
+  ).pipe(Layer.provide(ground))
