@@ -6,13 +6,13 @@ import type { Options, Report } from "../../src/testing/simulation/simulation.ts
 import { planted } from "./planted.ts"
 import { scenario } from "./scenario.ts"
 
-const run = (seed: number, wrap?: Options["wrap"]): Effect.Effect<Report> =>
-  Effect.provide(runSeed(scenario(), { seed, ...(wrap === undefined ? {} : { wrap }) }), Logger.layer([]))
+const run = (seed: number, bug: Pick<Options, "wrap" | "wrapSql"> = {}): Effect.Effect<Report> =>
+  Effect.provide(runSeed(scenario(), { seed, ...bug }), Logger.layer([]))
 
 /** Seeds of the quick round; `npm run simulate` takes as many as it is told to. */
 const seeds = 30
 /** No planted bug may hide for longer. */
-const mostSeeds = 60
+const mostSeeds = 200
 
 describe("the guarantee", () => {
   it.live(
@@ -35,7 +35,7 @@ describe("the guarantee", () => {
 })
 
 describe("a planted bug is found:", () => {
-  for (const { name, patch, wrap } of planted) {
+  for (const { name, patch, ...bug } of planted) {
     it.live(
       name,
       () =>
@@ -43,7 +43,7 @@ describe("a planted bug is found:", () => {
           for (let seed = 1; seed <= mostSeeds; seed++) {
             const { violations } = yield* Effect.acquireUseRelease(
               Effect.sync(() => patch?.()),
-              () => run(seed, wrap),
+              () => run(seed, bug),
               (unpatch) => Effect.sync(() => unpatch?.())
             ).pipe(Effect.catchDefect((defect) => Effect.succeed({ violations: [String(defect)] })))
             if (violations.length > 0) return

@@ -1,15 +1,17 @@
-import { Effect, Result } from "effect"
+import { Effect, Option, Result } from "effect"
 import { jsonText } from "../../src/actor/topic.ts"
-import type { KafkaError } from "../../src/kafka/errors.ts"
 import { partitionFor } from "../../src/kafka/partitioner.ts"
 import type { KafkaRecord } from "../../src/kafka/records.ts"
-import { commanded } from "../../src/runtime/control.ts"
-import { readLetter } from "../../src/runtime/deadLetter.ts"
+import { commanded, commandOf, mostReplays } from "../../src/runtime/control.ts"
+import { doneWith, readLetter } from "../../src/runtime/deadLetter.ts"
+import { letterId } from "../../src/runtime/letters.ts"
 import * as Entry from "../../src/store/entry.ts"
 import type { LocatedRecord } from "../../src/testing/reading.ts"
 import type { World } from "../../src/testing/simulation/world.ts"
-import { collector, handled, Handled, Ledger, naps, orders, partitions, timerOf, worker } from "./orders.ts"
+import { collector, handled, Handled, Ledger, orders, partitions, shelf, worker } from "./orders.ts"
 import type { Order, Sent } from "./orders.ts"
+import { tableWrong } from "./table.ts"
+import { drumsWrong, napsWrong, timersWrong } from "./timers.ts"
 
 /** What has become of an order: it took effect, it is dead and its key knows, or an operator skipped it. */
 type Fate = "done" | "dead" | "skipped"
@@ -27,8 +29,11 @@ const fates: Readonly<Record<Order["kind"], ReadonlyArray<Fate>>> = {
   defect: ["dead", "skipped"],
   stuck: ["dead", "skipped"],
   nap: ["done"],
-  rise: ["done"]
+  rise: ["done"],
+  drum: ["done"]
 }
+/** Their state says nothing of what they did: the outputs do. */
+const timed: ReadonlySet<Order["kind"]> = new Set(["nap", "rise", "drum"])
 
 const text = new TextDecoder()
 
@@ -39,7 +44,7 @@ const collectedText = jsonText(collector.definition.state!.schema)
 /** Everything in the log, by key. */
 interface Seen {
   readonly inbox: ReadonlyMap<string, ReadonlyArray<LocatedRecord>>
-  readonly letters: ReadonlyMap<string, ReadonlyArray<KafkaRecord>>
+  readonly letters: ReadonlyMap<string, ReadonlyArray<LocatedRecord>>
   readonly outputs: ReadonlyMap<string, ReadonlyArray<KafkaRecord>>
   readonly ledgers: ReadonlyMap<string, Uint8Array>
   readonly collected: ReadonlyMap<string, Uint8Array>
@@ -47,24 +52,87 @@ interface Seen {
 
 /**
  * Holds the log to a sequential model: the orders of a key as they lie in their partition of the inbox, handled one after the
- * other, each once.
+ * other, each once; a dead letter once more where its first command is a replay, in the place of that command.
  */
 export const check = Effect.fnUntraced(function* (
   world: World,
-  sent: ReadonlyMap<string, Sent>
-): Effect.fn.Return<ReadonlyArray<string>, KafkaError> {
+  sent: ReadonlyMap<string, Sent>,
+  set: ReadonlyMap<string, number>
+): Effect.fn.Return<ReadonlyArray<string>, unknown> {
   const seen: Seen = {
-    inbox: byKey((yield* world.records(orders.name)).filter(isMessageInPlace)),
+    inbox: byKey((yield* world.records(orders.name)).filter(isInPlace)),
     letters: byKey(yield* world.records(`${worker.name}.dead-letters`)),
     outputs: byKey(yield* world.records(handled.name)),
     ledgers: states(yield* world.records(`${worker.name}.state`)),
     collected: states(yield* world.records(`${collector.name}.state`))
   }
-  const strays = yield* world.records(`${collector.name}.dead-letters`)
-  const found = strays.length === 0 ? [] : [`the collector has ${strays.length} dead letters`]
-  for (const [key, each] of sent) found.push(...checkKey(key, each, seen).map((what) => `${key}: ${what}`))
+  const found: Array<string> = []
+  for (const { name } of [collector, shelf]) {
+    const strays = yield* world.records(`${name}.dead-letters`)
+    if (strays.length > 0) found.push(`${name} has ${strays.length} dead letters`)
+  }
+  const outputs = new Map<string, ReadonlyArray<number>>()
+  for (const [key, each] of sent) {
+    found.push(...checkKey(key, each, seen).map((what) => `${key}: ${what}`))
+    outputs.set(
+      key,
+      (seen.outputs.get(key) ?? []).map(handledOf).map(({ id }) => id)
+    )
+  }
+  found.push(...(yield* tableWrong(world, outputs, set)))
   return found
 })
+
+/** An order of a key in its turn: from the inbox, or from the dead letters. */
+interface Item {
+  readonly id: number
+  /** The idempotency key: where it lay in the inbox first. */
+  readonly position: string
+  /** How often it has been replayed. */
+  readonly replays: number
+}
+
+/** What its dead letters say of a key. */
+interface Dead extends Item {
+  /** The letter's own id. */
+  readonly letter: string
+  readonly cause: string
+}
+
+const deadOf = (records: ReadonlyArray<LocatedRecord>): ReadonlyArray<Dead> =>
+  records.flatMap((record) => {
+    const letter = readLetter(record)
+    if (letter === undefined) return []
+    const { error, origin } = letter
+    const place = letterId(record.partition, record.offset)
+    return [{ id: idOf(record), letter: place, cause: error, position: origin.id, replays: origin.replays }]
+  })
+
+/** What an operator's commands have done with letters, as their topic tells. */
+const opsOf = (records: ReadonlyArray<LocatedRecord>): ReadonlyArray<string> =>
+  records.flatMap((record) => {
+    const of = doneWith(record)
+    return of === undefined ? [] : [`${text.decode(record.headers[1]![1])} ${letterId(record.partition, of)}`]
+  })
+
+/** The turns of a key, and which letters are done with and how. */
+const turnsOf = (inbox: ReadonlyArray<LocatedRecord>, dead: ReadonlyArray<Dead>) => {
+  const items: Array<Item> = []
+  const done = new Map<string, string>()
+  for (const record of inbox) {
+    if (commanded(record) === undefined) {
+      items.push({ id: idOf(record), position: `${orders.name}/${record.partition}/${record.offset}`, replays: 0 })
+      continue
+    }
+    const command = Option.getOrUndefined(commandOf(record))
+    if (command === undefined || !("id" in command) || done.has(command.id)) continue
+    const letter = dead.find((each) => each.letter === command.id)
+    if (letter === undefined || (command.op === "replay" && letter.replays >= mostReplays)) continue
+    done.set(command.id, command.op)
+    if (command.op === "replay") items.push({ ...letter, replays: letter.replays + 1 })
+  }
+  return { items, ops: [...done].map(([id, op]) => `${op} ${id}`) }
+}
 
 const checkKey = (key: string, sent: Sent, seen: Seen): ReadonlyArray<string> => {
   const found: Array<string> = []
@@ -72,35 +140,38 @@ const checkKey = (key: string, sent: Sent, seen: Seen): ReadonlyArray<string> =>
     const [a, b] = [JSON.stringify(actual), JSON.stringify(expected)]
     if (a !== b) found.push(`${what} are ${a}, not ${b}`)
   }
-  const inbox = (seen.inbox.get(key) ?? []).map((record) => ({ record, id: idOf(record) }))
-  const letters = (seen.letters.get(key) ?? []).map((record) => ({
-    id: idOf(record),
-    cause: readLetter(record)?.error ?? ""
-  }))
+  const letters = seen.letters.get(key) ?? []
+  const dead = deadOf(letters)
+  const { items, ops } = turnsOf(seen.inbox.get(key) ?? [], dead)
   const ledger = ledgerOf(seen.ledgers.get(key))
-  const causes = new Map(letters.map(({ cause, id }) => [id, cause]))
-  const fateOf = (id: number): Fate => {
-    const cause = causes.get(id)
+  const nameOf = ({ position, replays }: Item) => `${position} ${replays}`
+  const causes = new Map(dead.map((each) => [nameOf(each), each.cause]))
+  const fateOf = (item: Item): Fate => {
+    const cause = causes.get(nameOf(item))
     return cause === undefined ? "done" : cause.startsWith("skipped by an operator") ? "skipped" : "dead"
   }
 
-  const sorted = inbox.map(({ id }) => id).toSorted((a, b) => a - b)
-  same("the orders in the inbox", sorted, [...sent.orders.keys()])
-  const history = inbox.flatMap(({ id, record }) => {
-    const order = sent.orders.get(id)
+  const arrived = items.flatMap(({ id, replays }) => (replays === 0 ? [id] : []))
+  same(
+    "the orders in the inbox",
+    arrived.toSorted((a, b) => a - b),
+    [...sent.orders.keys()]
+  )
+  const history = items.flatMap((item) => {
+    const order = sent.orders.get(item.id)
     if (order === undefined) return []
-    const fate = fateOf(id)
+    const fate = fateOf(item)
     if (!fates[order.kind].includes(fate) || (fate === "skipped" && !sent.skipped)) {
-      found.push(`${order.kind} ${id} is ${fate}: ${causes.get(id)}`)
+      found.push(`${order.kind} ${item.id} is ${fate}: ${causes.get(nameOf(item))}`)
     }
-    return [{ ...order, fate, position: `${orders.name}/${record.partition}/${record.offset}` }]
+    return [{ ...order, fate, position: item.position }]
   })
   const done = history.filter(({ fate }) => fate === "done")
-  const isSleeper = done.some(({ kind }) => kind === "nap" || kind === "rise")
+  const isTimed = done.some(({ kind }) => timed.has(kind))
   const outputs = (seen.outputs.get(key) ?? []).map(handledOf)
-  // Where a nap was over shows in the outputs only.
-  const ids = isSleeper ? outputs.map(({ id }) => id) : done.map(({ id }) => id)
-  if (isSleeper) found.push(...napsWrong(done, outputs))
+  // When a nap was over and when a drum beat shows in the outputs only.
+  const ids = isTimed ? outputs.map(({ id }) => id) : done.map(({ id }) => id)
+  if (isTimed) found.push(...(done[0]!.kind === "drum" ? drumsWrong(done, outputs) : napsWrong(done, outputs)))
   else
     same(
       "effects",
@@ -122,9 +193,10 @@ const checkKey = (key: string, sent: Sent, seen: Seen): ReadonlyArray<string> =>
   )
   same(
     "dead letters",
-    letters.map(({ id }) => id),
+    dead.map(({ id }) => id),
     history.flatMap(({ fate, id }) => (fate === "done" ? [] : [id]))
   )
+  same("what was done with dead letters", opsOf(letters).toSorted(), ops.toSorted())
   for (const { id, position } of done) {
     same(`the idempotency keys of ${id}`, [...(sent.calls.get(id) ?? [])], [position])
   }
@@ -132,47 +204,8 @@ const checkKey = (key: string, sent: Sent, seen: Seen): ReadonlyArray<string> =>
   return found
 }
 
-/** A timer that was not set anew takes effect exactly once; one that was set anew, at most once, and before that. */
-const timersWrong = (done: ReadonlyArray<Order>, ledger: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const found: Array<string> = []
-  const set = done.filter(({ kind }) => kind === "timer")
-  for (const [index, order] of set.entries()) {
-    const { id } = order
-    const fired = ledger.filter((entry) => entry === `timer:${id}`).length
-    const next = set.slice(index + 1).find((later) => timerOf(later) === timerOf(order))
-    const at = ledger.indexOf(`timer:${id}`)
-    if (fired > 1) found.push(`timer ${id} took effect ${fired} times`)
-    if (fired === 0 && next === undefined) found.push(`timer ${id} never took effect`)
-    if (fired > 0 && at < ledger.indexOf(String(id))) found.push(`timer ${id} took effect before it was set`)
-    if (fired > 0 && next !== undefined && at > ledger.indexOf(String(next.id))) {
-      found.push(`timer ${id} took effect after it was set anew`)
-    }
-  }
-  const known = new Set(set.map(({ id }) => `timer:${id}`))
-  for (const entry of ledger) {
-    if (entry.startsWith("timer:") && !known.has(entry)) found.push(`${entry} was never set`)
-  }
-  return found
-}
-
-/** Naps and what ended them come in the order of the inbox; a nap is over once, unless it was cancelled or set anew before. */
-const napsWrong = (done: ReadonlyArray<Order>, outputs: ReadonlyArray<typeof Handled.Type>): ReadonlyArray<string> => {
-  const found: Array<string> = []
-  const told = outputs.filter(({ pad }) => pad !== naps.over).map(({ id, pad }) => `${pad} ${id}`)
-  const asked = done.map(({ id, kind }) => `${kind} ${id}`)
-  if (told.join() !== asked.join()) found.push(`naps are ${told.join()}, not ${asked.join()}`)
-  let isAsleep = false
-  for (const { pad } of outputs) {
-    if (pad === naps.over && !isAsleep) found.push("a nap was over that was not under way")
-    isAsleep = pad === naps.set
-  }
-  if (isAsleep) found.push("a nap was never over")
-  return found
-}
-
-/** A message on the partition of its key; elsewhere lies what another program had sent to the wrong one. */
-const isMessageInPlace = (record: LocatedRecord) =>
-  commanded(record) === undefined && partitionFor(record.key!, partitions) === record.partition
+/** On the partition of its key; elsewhere lies what another program had sent to the wrong one. */
+const isInPlace = (record: LocatedRecord) => partitionFor(record.key!, partitions) === record.partition
 
 const byKey = <R extends KafkaRecord>(records: ReadonlyArray<R>) => Map.groupBy(records, ({ key }) => text.decode(key!))
 

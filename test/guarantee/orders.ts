@@ -1,5 +1,7 @@
-import { Context, Effect, Schema } from "effect"
+import { Context, Effect, Option, Schema } from "effect"
+import { SqlClient } from "effect/sql"
 import { Actor, Topic } from "../../src/index.ts"
+import { Projection } from "../../src/projection/index.ts"
 
 /** What one message asks its handler to do. */
 export const kinds = [
@@ -14,7 +16,8 @@ export const kinds = [
   "garbage",
   "timer",
   "nap",
-  "rise"
+  "rise",
+  "drum"
 ] as const
 export const Order = Schema.Struct({ id: Schema.Int, kind: Schema.Literals(kinds), n: Schema.Int })
 export type Order = typeof Order.Type
@@ -35,11 +38,16 @@ export const timerOf = ({ n }: Pick<Order, "n">): (typeof colours)[number] => co
 /** What a sleeper puts into `handled`, in order: its state stays the initial one, and its timer is all it has. */
 export const naps = { set: "nap", cancelled: "rise", over: "woke" } as const
 
+/** A drum beats so often, each time by a due time of its own, and then is silent; it begins anew with every `drum`. */
+export const beats = { begin: "drum", beat: "beat", many: 4 } as const
+
 /** The broker takes no larger record of `handled`; the declaration does not say so. */
 export const handledLimit = 600
 export const orders = Topic.make("orders", { value: Order, partitions })
 export const Handled = Schema.Struct({ id: Schema.Int, pad: Schema.String })
 export const handled = Topic.make("handled", { value: Handled, partitions })
+/** Only the last of a key counts: the log may forget the others at any time. */
+export const settings = Topic.make("settings", { value: Schema.Int, partitions, cleanup: "compact" })
 
 /** Everything that took effect for a key, in order: ids, `timer:id`, `dead:` and the position in the inbox. */
 export const Ledger = Schema.Struct({
@@ -59,7 +67,7 @@ export const worker = Actor.make("worker", {
   emits: [handled],
   state: Ledger,
   initial: { ledger: [], pending: {} },
-  timers: [...colours, "nap"],
+  timers: [...colours, "nap", "beat"],
   timeout: "20 seconds"
 })
   .handle({
@@ -79,6 +87,11 @@ export const worker = Actor.make("worker", {
         yield* turn.emit(handled, turn.key, { id, pad: kind === "nap" ? naps.set : naps.cancelled })
         return state
       }
+      if (kind === "drum") {
+        yield* turn.set("beat", { every: n * 2_000, missed: "all" })
+        yield* turn.emit(handled, turn.key, { id, pad: beats.begin })
+        return { ...state, pending: { beats: 0, every: n * 2_000 } }
+      }
       yield* turn.emit(handled, turn.key, { id, pad: kind === "refused" ? "x".repeat(handledLimit) : "" })
       const pending = kind === "timer" ? { ...state.pending, [timerOf(order)]: id } : state.pending
       return { ledger: [...state.ledger, String(id)], pending }
@@ -86,7 +99,14 @@ export const worker = Actor.make("worker", {
     timer: {
       red: ring("red"),
       green: ring("green"),
-      nap: (state, turn) => Effect.as(turn.emit(handled, turn.key, { id: -1, pad: naps.over }), state)
+      nap: (state, turn) => Effect.as(turn.emit(handled, turn.key, { id: -1, pad: naps.over }), state),
+      beat: Effect.fnUntraced(function* (state, turn) {
+        const count = state.pending["beats"]! + 1
+        const due = turn.idempotencyKey.slice(`worker/${turn.key}/beat/`.length)
+        yield* turn.emit(handled, turn.key, { id: -1, pad: `${beats.beat} ${due}` })
+        if (count === beats.many) yield* turn.cancel("beat")
+        return { ...state, pending: { ...state.pending, beats: count } }
+      })
     },
     deadLetter: (state, { id }) => Effect.succeed({ ...state, ledger: [...state.ledger, `dead:${id}`] })
   })
@@ -102,6 +122,30 @@ export const collector = Actor.make("collector", {
   state: Schema.Array(Schema.Int),
   initial: []
 }).handle({ message: (state, { id }) => Effect.succeed([...state, id]) })
+
+/** What a table of a projection has of a key: one column for what came in order, one for the last that came. */
+export const shelf = Projection.make("shelf", {
+  inbox: [handled, settings],
+  table: "shelf",
+  create: (table) =>
+    SqlClient.SqlClient.use(
+      (sql) =>
+        sql`CREATE TABLE ${sql(table)} (id text PRIMARY KEY, handled text NOT NULL, setting integer,
+          read integer NOT NULL, backwards integer NOT NULL)`
+    ),
+  apply: Effect.fnUntraced(function* (table, changes) {
+    const sql = yield* SqlClient.SqlClient
+    for (const { key: id, offset, value } of changes) {
+      const row = { id, handled: "", setting: null, read: -1, backwards: 0 }
+      yield* sql`INSERT INTO ${sql(table)} ${sql.insert(row)} ON CONFLICT (id) DO NOTHING`
+      const said: number | typeof Handled.Type = Option.getOrThrow<number | typeof Handled.Type>(value)
+      yield* typeof said === "number"
+        ? sql`UPDATE ${sql(table)} SET setting = ${said}, read = ${offset},
+            backwards = backwards + (read >= ${offset}) WHERE id = ${id}`
+        : sql`UPDATE ${sql(table)} SET handled = handled || ${` ${said.id}`} WHERE id = ${id}`
+    }
+  })
+})
 
 /** What was sent to a key, and what the world outside heard. */
 export interface Sent {

@@ -1,12 +1,14 @@
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import type { Kafka, Reader, Transactor } from "../../src/kafka/kafka.ts"
 import { TransactionError } from "../../src/kafka/errors.ts"
 import { partitionId } from "../../src/kafka/records.ts"
-import type { KafkaRecord } from "../../src/kafka/records.ts"
+import type { Header, KafkaRecord } from "../../src/kafka/records.ts"
 import { Cell } from "../../src/runtime/cell.ts"
+import { LettersDone } from "../../src/runtime/letters.ts"
 import { Partition } from "../../src/runtime/partition.ts"
 import { Window } from "../../src/runtime/window.ts"
 import * as Entry from "../../src/store/entry.ts"
+import type { WrapSql } from "../../src/testing/simulation/database.ts"
 import { partitions } from "./orders.ts"
 
 /** A bug that real systems have had. The simulation has to find each. */
@@ -14,11 +16,16 @@ export interface Planted {
   readonly name: string
   /** Between every process and the broker. */
   readonly wrap?: (kafka: Kafka["Service"]) => Kafka["Service"]
+  /** Between every process and the database. */
+  readonly wrapSql?: WrapSql
   /** In the runtime itself; answers how to take it out again. */
   readonly patch?: () => () => void
 }
 
 type Service = Kafka["Service"]
+
+const utf8 = new TextEncoder()
+const text = new TextDecoder()
 
 const withTransactor =
   (change: (transactor: Transactor) => Transactor) =>
@@ -53,6 +60,49 @@ const replacing =
       Object.defineProperty(prototype, name, original)
     }
   }
+
+/** Hides from whoever reads a changelog what follows a gap in its offsets, until it is read from somewhere else. */
+const endingAtGaps = (kafka: Service): Service => {
+  const hide = (reader: Reader): Reader => {
+    const expected = new Map<string, number>()
+    const isBeforeGap = (id: string, { offset }: KafkaRecord) => {
+      const next = expected.get(id) ?? offset
+      // A marker takes one offset.
+      if (offset > next + 1) expected.set(id, -2)
+      else if (next >= 0) expected.set(id, offset + 1)
+      return expected.get(id)! >= 0
+    }
+    return {
+      ...reader,
+      seek: (at, offset) => {
+        expected.delete(partitionId(at.topic, at.partition))
+        return reader.seek(at, offset)
+      },
+      poll: Effect.map(reader.poll, (batches) =>
+        batches.map((batch) =>
+          batch.topic.endsWith(".state")
+            ? {
+                ...batch,
+                records: batch.records.filter((each) => isBeforeGap(partitionId(batch.topic, batch.partition), each))
+              }
+            : batch
+        )
+      )
+    }
+  }
+  return { ...kafka, reader: (options) => Effect.map(kafka.reader(options), hide) }
+}
+
+/** Changes statements on their way to the database. */
+const rewriting =
+  (change: (sql: string, params: ReadonlyArray<unknown>) => [string, ReadonlyArray<unknown>]): WrapSql =>
+  (connection) => ({
+    ...connection,
+    execute: (sql, params, transform) => connection.execute(...change(sql, params), transform),
+    executeUnprepared: (sql, params, transform) => connection.executeUnprepared(...change(sql, params), transform)
+  })
+
+const isEmptyOf = Object.getOwnPropertyDescriptor(Cell.prototype, "empty")!.get as (this: Cell) => boolean
 
 /** What of a partition is private, and a bug would touch. */
 type Insides = Pick<Partition, "phase" | "position" | "window"> & {
@@ -162,8 +212,12 @@ export const planted: ReadonlyArray<Planted> = [
   {
     name: "passivate a key that has timers",
     patch: replacing(Cell.prototype, "empty", {
-      get(this: Cell) {
-        return this.idle && this.free && this.json === undefined
+      get(this: Cell): boolean {
+        const { timers } = this
+        this.timers = undefined
+        const isEmpty = isEmptyOf.call(this)
+        this.timers = timers
+        return isEmpty
       }
     })
   },
@@ -173,6 +227,54 @@ export const planted: ReadonlyArray<Planted> = [
       value(this: Cell) {
         return this.mailbox.pop()
       }
+    })
+  },
+  {
+    name: "replay a dead letter as often as it is asked for",
+    patch: replacing(LettersDone.prototype, "has", { value: () => false })
+  },
+  { name: "forget which dead letters are done with", wrap: forgetting(Entry.kinds.letter) },
+  {
+    name: "replay under an idempotency key of its own",
+    wrap: (kafka) => ({
+      ...kafka,
+      read: (at) =>
+        Effect.map(
+          kafka.read(at),
+          Option.map((record) => ({
+            ...record,
+            headers: record.headers.map(([name, value]): Header => [
+              name,
+              name === "sixfold-idempotency-key" ? utf8.encode(`${at.topic}/${at.partition}/${at.offset}`) : value
+            ])
+          }))
+        )
+    })
+  },
+  { name: "take a gap in a changelog for its end", wrap: endingAtGaps },
+  {
+    name: "store a timer without what it does about missed times",
+    wrap: withTransactor(({ commit }) => ({
+      commit: (transaction) =>
+        commit({
+          ...transaction,
+          records: transaction.records.map((record) =>
+            record.key?.[0] === Entry.kinds.timer && record.value !== null && record.topic.endsWith(".state")
+              ? { ...record, value: utf8.encode(text.decode(record.value).replace(',"missed":"all"', "")) }
+              : record
+          )
+        })
+    }))
+  },
+  {
+    name: "write rows and their offset one by one",
+    wrapSql: rewriting((sql, params) => (/^(BEGIN|COMMIT|ROLLBACK)/.test(sql) ? ["SELECT 1", []] : [sql, params]))
+  },
+  {
+    name: "write rows although the partition has another owner",
+    wrapSql: rewriting((sql, params) => {
+      const isAdvance = sql.startsWith("UPDATE sixfold_offsets SET next_offset")
+      return isAdvance ? [sql.replace(/AND owner_no[^R]*/, ""), params.slice(0, 4)] : [sql, params]
     })
   }
 ]

@@ -11,8 +11,10 @@ import type { Story } from "./story.ts"
 export interface Stage {
   readonly broker: EmbeddedBroker["Service"]
   readonly processes: ReadonlyArray<Process>
-  /** Names of the keyed actors. */
+  /** Names of the keyed actors and the projections. */
   readonly actors: ReadonlyArray<string>
+  /** Some are projections. */
+  readonly hasTables: boolean
   readonly weather: Weather
   readonly names: Names
   readonly story: Story
@@ -86,6 +88,20 @@ const setClock =
 const impersonate: Act = ({ kafka, names }, { actor, process }) =>
   names.take(kafka, `sixfold.${actor}.${process.name}.0`, process.name)
 
+/** The same for a topology with projections. */
+export const sqlActions: ReadonlyArray<Action> = [
+  mend("database back", 4, ({ weather }) =>
+    Effect.sync(() => {
+      weather.isDatabaseAway = false
+    })
+  ),
+  fault("database away", 2, ({ weather }) =>
+    Effect.sync(() => {
+      weather.isDatabaseAway = true
+    })
+  )
+]
+
 /** Everything that a step may do besides sending something, and how often. */
 export const actions: ReadonlyArray<Action> = [
   mend("process started", 14, (_, { process }) => process.start),
@@ -126,6 +142,8 @@ export const actions: ReadonlyArray<Action> = [
       weather.isAway = true
     })
   ),
+  // What is hidden by a newer record of its key is gone, in changelogs and in compacted inboxes; tombstones follow after a minute.
+  fault("logs compacted", 3, ({ broker }) => Effect.ignore(broker.control.clean)),
   fault("group offsets forgotten", 2, ({ broker }, { actor }) =>
     Effect.ignore(broker.control.forgetOffsets(`sixfold.${actor}`))
   ),

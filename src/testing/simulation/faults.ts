@@ -1,15 +1,25 @@
 import { Effect } from "effect"
 import { KafkaError } from "../../kafka/errors.ts"
-import type { BrokerRequest, FaultHook, Verdict } from "../../kafka/embedded/faults.ts"
+import type { BrokerRequest, RequestKind, Verdict } from "../../kafka/embedded/faults.ts"
 import type { Draw } from "./draw.ts"
 import type { Story } from "./story.ts"
 
-/** How the network and the broker are at the moment. */
+/** What a process asks of the broker, or (`sql`) of the database. */
+export interface Request extends Omit<BrokerRequest, "kind"> {
+  readonly kind: RequestKind | "sql"
+}
+
+/** Asked before every request; held for as long as the effect takes. */
+export type Faults = (request: Request) => Effect.Effect<Verdict>
+
+/** How the network, the broker and the database are at the moment. */
 export interface Weather {
   /** 0: all is well; at 4 about every fifth request goes wrong. */
   severity: number
   /** No broker can be reached. */
   isAway: boolean
+  /** Nor the database. */
+  isDatabaseAway: boolean
   /** Something that strikes in the middle of a request. */
   ambush: Ambush | undefined
 }
@@ -21,15 +31,15 @@ export interface Ambush {
   requests: number
   /** Whether the request still gets to the broker. */
   readonly arrives: boolean
-  readonly strike: (request: BrokerRequest) => Effect.Effect<unknown>
+  readonly strike: (request: Request) => Effect.Effect<unknown>
 }
 
 /**
- * A network and a broker in bad shape: requests that never arrive, answers that get lost, requests that arrive late,
+ * A network, a broker and a database in bad shape: requests that never arrive, answers that get lost, requests that arrive late,
  * refusals. Always two draws a request, so that a seed replays whatever the answer. The `spared` client has no faults.
  */
 export const make =
-  (draw: Draw, story: Story, spared: string, weather: Weather): FaultHook =>
+  (draw: Draw, story: Story, spared: string, weather: Weather): Faults =>
   (request) =>
     Effect.suspend(() => {
       const what = draw.below(1_000)
@@ -41,14 +51,16 @@ export const make =
         weather.ambush = undefined
         return Effect.as(ambush.strike(request), ambush.arrives ? "lose" : "fail")
       }
-      const verdict = weather.isAway ? "fail" : verdictFor(request, what / weather.severity, delay)
+      const isAway = request.kind === "sql" ? weather.isDatabaseAway : weather.isAway
+      const verdict = isAway ? "fail" : verdictFor(request, what / weather.severity, delay)
       if (verdict !== "pass") story.tell(named(request.kind, verdict), `${request.client}, ${request.subjects.join()}`)
       return Effect.succeed(verdict)
     })
 
-const verdictFor = (request: BrokerRequest, what: number, delay: number): Verdict => {
+const verdictFor = (request: Request, what: number, delay: number): Verdict => {
   if (what < 15) return "fail"
   if (what < 30) return "lose"
+  if (request.kind === "sql") return "pass"
   // Only the end of a transaction is dangerous when it is late: it may end the next one.
   if (what < 40 && request.kind === "end") return { later: Effect.sleep(delay) }
   if (what < 50 && (request.kind === "write" || request.kind === "committed" || request.kind === "init")) {

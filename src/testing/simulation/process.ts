@@ -1,9 +1,11 @@
 import { Cause, Clock, Context, Effect, Exit, Layer, Scope } from "effect"
+import { SqlClient } from "effect/sql"
 import type { AnyTopology } from "../../actor/topology.ts"
 import type { EmbeddedBroker } from "../../kafka/embedded/embedded.ts"
 import { Kafka } from "../../kafka/kafka.ts"
 import { Actors } from "../../supervision/actors.ts"
 import * as Supervision from "../../supervision/layer.ts"
+import type { Database } from "./database.ts"
 import * as Machine from "./machine.ts"
 
 /** A simulated process that runs a topology, on a machine of its own. It can be stopped, killed and frozen like a real one. */
@@ -15,7 +17,7 @@ export interface Process {
   readonly start: Effect.Effect<void>
   /** SIGTERM: drains in the background. */
   readonly stop: Effect.Effect<void>
-  /** SIGKILL: the broker never hears of it again. */
+  /** SIGKILL: neither the broker nor the database hears of it again. */
   readonly kill: Effect.Effect<void>
   readonly freeze: Effect.Effect<void>
   readonly thaw: Effect.Effect<void>
@@ -30,7 +32,7 @@ interface Incarnation {
 }
 
 export const make = Effect.fnUntraced(function* (
-  broker: EmbeddedBroker["Service"],
+  { broker, database }: { readonly broker: EmbeddedBroker["Service"]; readonly database: Database },
   topology: AnyTopology,
   name: string,
   wrap: Wrap
@@ -40,6 +42,15 @@ export const make = Effect.fnUntraced(function* (
   let incarnation: Incarnation | undefined
 
   const close = (scope: Scope.Closeable) => Effect.asVoid(Effect.forkDetach(Scope.close(scope, Exit.void)))
+
+  /** What becomes of its ways to the broker and to the database. */
+  const both = (what: "crash" | "freeze" | "thaw") =>
+    Effect.suspend(() =>
+      Effect.andThen(
+        broker.client(name)[what],
+        Effect.flatMap(database.client(name), (client) => client[what])
+      )
+    )
 
   /** What is left of a killed process waits for answers that never come: nobody waits for it. */
   const end = (how: Effect.Effect<void>) =>
@@ -52,9 +63,14 @@ export const make = Effect.fnUntraced(function* (
     })
 
   const run = Effect.fnUntraced(function* (mine: Incarnation) {
-    const layer = Supervision.layer(topology, { instance: name }) as Layer.Layer<Actors, unknown, Kafka>
-    const kafka = Layer.succeed(Kafka, wrap(broker.client(name).kafka))
-    const context = yield* Layer.buildWithScope(Layer.provide(layer, kafka), mine.scope)
+    type Needs = Kafka | SqlClient.SqlClient
+    const layer = Supervision.layer(topology, { instance: name }) as Layer.Layer<Actors, unknown, Needs>
+    const { sql } = yield* database.client(name)
+    const outside = Layer.merge(
+      Layer.succeed(Kafka, wrap(broker.client(name).kafka)),
+      Layer.succeed(SqlClient.SqlClient, sql)
+    )
+    const context = yield* Layer.buildWithScope(Layer.provide(layer, outside), mine.scope)
     mine.actors = Context.get(context, Actors)
     // Two processes with one name: this one ends, and whoever runs it starts it again.
     return yield* mine.actors.failed
@@ -82,16 +98,16 @@ export const make = Effect.fnUntraced(function* (
     actors: () => incarnation?.actors,
     start,
     stop: Effect.suspend(() => (status === "up" ? end(Effect.void) : Effect.void)),
-    kill: end(Effect.suspend(() => broker.client(name).crash)),
+    kill: end(both("crash")),
     freeze: Effect.suspend(() => {
       if (status !== "up") return Effect.void
       status = "frozen"
-      return broker.client(name).freeze
+      return both("freeze")
     }),
     thaw: Effect.suspend(() => {
       if (status !== "frozen") return Effect.void
       status = "up"
-      return broker.client(name).thaw
+      return both("thaw")
     })
   }
 })

@@ -46,6 +46,6 @@ const anyBusy = Effect.fnUntraced(function* (processes: ReadonlyArray<Process>) 
 })
 
 const isUnsettled = ({ kind, replicas, state }: ActorStatus) =>
-  kind === "keyed" &&
+  (kind === "keyed" || kind === "projection") &&
   (state !== "running" ||
     replicas.some(({ partitions }) => partitions.some(({ lag, parked }) => lag > 0 || parked > 0)))

@@ -1,12 +1,14 @@
 import { Clock, Duration, Effect, Random } from "effect"
 import type { Scope } from "effect"
+import type { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
-import { actorOf, nodeName } from "../../actor/topology.ts"
+import { isRoutes, nodeName } from "../../actor/topology.ts"
 import type { Topology } from "../../actor/topology.ts"
 import * as Embedded from "../../kafka/embedded/embedded.ts"
 import type { Kafka } from "../../kafka/kafka.ts"
-import { actions, wrongBy } from "./actions.ts"
+import { actions, sqlActions, wrongBy } from "./actions.ts"
 import type { Action, Stage } from "./actions.ts"
+import * as Database from "./database.ts"
 import * as Draw from "./draw.ts"
 import * as Faults from "./faults.ts"
 import { Names } from "./names.ts"
@@ -17,8 +19,11 @@ import * as World from "./world.ts"
 
 /** A topology, what the world sends it, and what must be true of the log in the end. One run's: made anew for each seed. */
 export interface Scenario {
-  /** With everything its handlers need. What it counts outside of the log it may count in this scenario. */
-  readonly topology: Topology<Kafka>
+  /**
+   * With everything its handlers need. What it counts outside of the log it may count in this scenario. Projections write to a
+   * SQLite in memory that all processes share, and that `World.sql` reads.
+   */
+  readonly topology: Topology<Kafka | SqlClient.SqlClient>
   /** Before any process starts. */
   readonly prepare?: (world: World.World) => Effect.Effect<void, unknown>
   /** One input; the timers it leads to are due within five minutes. It may draw as often as it likes: its draws are its own. */
@@ -37,6 +42,8 @@ export interface Options {
   readonly processes?: number
   /** Planted between each process and the broker: for tests of the scenario itself. */
   readonly wrap?: Process.Wrap
+  /** The same between each process and the database. */
+  readonly wrapSql?: Database.WrapSql
 }
 
 export interface Report {
@@ -56,6 +63,8 @@ export interface Report {
 const timersWithin = Duration.minutes(5 + 2 * wrongBy)
 /** When a run begins, in milliseconds since the epoch: clocks that are set back do not leave it. */
 const begin = Date.UTC(2026, 0, 1)
+/** Longer than a session: nobody who has seen a value but not yet its tombstone still owns anything when that is gone. */
+const deleteRetention = 60_000
 /** The client that sends and checks; it has no faults of its own. */
 const observer = "observer"
 /** Of a hundred steps, those that send something. */
@@ -76,22 +85,24 @@ export const run = (scenario: Scenario, options: Options): Effect.Effect<Report>
 
 const simulated = Effect.fnUntraced(function* (
   scenario: Scenario,
-  { processes: size = 3, seed, steps = 60, wrap = (kafka) => kafka }: Options
+  { processes: size = 3, seed, steps = 60, wrap = (kafka) => kafka, wrapSql = (connection) => connection }: Options
 ): Effect.fn.Return<Report, unknown, Scope.Scope> {
   yield* TestClock.setTime(begin)
-  const broker = yield* Embedded.make()
+  const broker = yield* Embedded.make({ deleteRetention })
   const clock = yield* Clock.Clock
   const { kafka } = broker.client(observer)
-  const world = yield* World.make(kafka)
   const story = new Story(() => clock.currentTimeMillisUnsafe() - begin)
-  const weather: Faults.Weather = { severity: 0, isAway: false, ambush: undefined }
-  const processes = yield* Effect.forEach(Array.from({ length: size }), (_, n) =>
-    Process.make(broker, scenario.topology, `process-${n}`, wrap)
-  )
-  const actors = scenario.topology.nodes.flatMap((node) => (actorOf(node) === undefined ? [] : (nodeName(node) ?? [])))
-  const names = new Names()
-  const stage: Stage = { broker, processes, actors, weather, names, story, kafka }
+  const weather: Faults.Weather = { severity: 0, isAway: false, isDatabaseAway: false, ambush: undefined }
   const faults = Faults.make(Draw.make(seed ^ 0xfa17), story, observer, weather)
+  const database = yield* Database.make(faults, wrapSql)
+  const world = yield* World.make(kafka, database.sql, story)
+  const processes = yield* Effect.forEach(Array.from({ length: size }), (_, n) =>
+    Process.make({ broker, database }, scenario.topology, `process-${n}`, wrap)
+  )
+  const actors = scenario.topology.nodes.flatMap((node) => (isRoutes(node) ? [] : (nodeName(node) ?? [])))
+  const names = new Names()
+  const hasTables = scenario.topology.nodes.some((node) => !isRoutes(node) && node.kind === "projection")
+  const stage: Stage = { broker, processes, actors, hasTables, weather, names, story, kafka }
 
   if (scenario.prepare !== undefined) yield* scenario.prepare(world)
   yield* broker.control.intercept((request) => {
@@ -128,7 +139,8 @@ const misadventures = Effect.fnUntraced(function* (
 ) {
   const draw = Draw.make(seed)
   const inputs = Draw.make(seed ^ 0x5eed)
-  const choose = lottery(actions.filter(({ isFault }) => draw.chance(0.75) || !isFault))
+  const possible = stage.hasTables ? [...actions, ...sqlActions] : actions
+  const choose = lottery(possible.filter(({ isFault }) => draw.chance(0.75) || !isFault))
   for (let step = 0; step < steps; step++) {
     // The same number of draws at every step, whatever they decide.
     const [what, which] = [draw.below(100), draw.below(1_000)]
@@ -158,7 +170,7 @@ const lottery = (some: ReadonlyArray<Action>) => {
 }
 
 const heal = Effect.fnUntraced(function* ({ broker, processes, weather }: Stage) {
-  Object.assign(weather, { severity: 0, isAway: false, ambush: undefined })
+  Object.assign(weather, { severity: 0, isAway: false, isDatabaseAway: false, ambush: undefined })
   for (const { machine, start, thaw } of processes) {
     machine.ahead = 0
     yield* Effect.andThen(thaw, start)
