@@ -28,7 +28,7 @@ const pinned = () => {
 
 // V8 lets its heap grow with the machine's memory, not with what is alive: an import of a million rows took 600 MB for 100 MB of
 // live objects, and takes 300 so, in the same time. Only a launch can say it.
-const heap = ["--max-semi-space-size=4", "--heap-growing-percent=50"]
+const heap = ["--max-semi-space-size=8", "--heap-growing-percent=50"]
 
 /** Where this is a checkout, `sixfold` in a module of its user's means the sources as well. */
 const args = [...heap, ...(isInstalled ? [] : ["--conditions=sixfold-source"]), entry, ...process.argv.slice(2)]

@@ -21,7 +21,7 @@ const { values } = parseArgs({ options: { rows: { type: "string", default: "1000
 const rows = Number(values.rows)
 const giveUpAfter = 600_000
 // As `npm start` has it.
-const heap = ["--max-semi-space-size=4", "--heap-growing-percent=50"]
+const heap = ["--max-semi-space-size=8", "--heap-growing-percent=50"]
 const main = new URL("../../topology/main.ts", import.meta.url).pathname
 
 const freePort = (): Promise<number> =>

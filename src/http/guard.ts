@@ -8,6 +8,7 @@ import { isPublic, makeBearer } from "./bearer.ts"
 import { clientOf, CurrentClients } from "./body.ts"
 import { bodyIdle, hasBody } from "./bodyIdle.ts"
 import { Clients } from "./clients.ts"
+import { makeEndOfTurn } from "./endOfTurn.ts"
 import { answerFailure, explained } from "./failure.ts"
 import { preflight, readableBy, secured } from "./headers.ts"
 import { CurrentLimits } from "./limits.ts"
@@ -85,6 +86,7 @@ export const makeGuard = (options: GuardOptions, methods: Methods["Service"]) =>
   const judge = makeJudge(options, clients)
   const allowed = makeSite(options.host, options.allowOrigins).allowOrigins
   const answer = answerFailure(methods)
+  const endOfTurn = makeEndOfTurn()
   const services = Context.make(CurrentLimits, options.limits).pipe(
     Context.add(CurrentClients, clients),
     Context.add(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(options.limits.json))
@@ -92,9 +94,7 @@ export const makeGuard = (options: GuardOptions, methods: Methods["Service"]) =>
 
   return <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) => {
     const routed = Effect.provideContext(app, services)
-    return Effect.gen(function* () {
-      const request = yield* HttpServerRequest.HttpServerRequest
-      const source = NodeHttpServerRequest.toIncomingMessage(request) as IncomingMessage
+    const passed = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, source: IncomingMessage) {
       const refused = judge(request, source, yield* Clock.currentTimeMillis)
       if (refused !== undefined) return refused.response
       const { origin } = request.headers
@@ -104,9 +104,13 @@ export const makeGuard = (options: GuardOptions, methods: Methods["Service"]) =>
         ? Effect.interruptible(Effect.raceFirst(routed, bodyIdle(source, options.limits.bodyIdle)))
         : routed
       return isAllowed ? readableBy(origin)(response) : response
-    }).pipe(
-      Effect.catchCause(answer),
-      Effect.map((response) => secured(explained(response)))
-    ) as Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest | Scope.Scope>
+    })
+    return Effect.gen(function* () {
+      const request = yield* HttpServerRequest.HttpServerRequest
+      const source = NodeHttpServerRequest.toIncomingMessage(request) as IncomingMessage
+      const response = yield* Effect.catchCause(passed(request, source), answer)
+      if (request.headers["upgrade"] === undefined) yield* endOfTurn
+      return secured(explained(response))
+    }) as Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest | Scope.Scope>
   }
 }

@@ -23,6 +23,11 @@ export const adapters: ReadonlyArray<{
     uses: ["setTimeout", "Math.random"],
     why: "the client depends on nothing, so that a browser can load it as it is: not on Effect either"
   },
+  {
+    path: "src/http/endOfTurn.ts",
+    uses: ["setImmediate"],
+    why: "the end of the event loop's turn is the platform's: Effect has no word for it"
+  },
   { path: "src/client/frame.ts", uses: ["try"], why: "JSON.parse throws on what a server may send" },
   { path: "src/status/gateway.ts", uses: ["run"], why: "ws calls back outside of any fiber; each event starts one" },
   {

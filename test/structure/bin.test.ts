@@ -95,7 +95,7 @@ describe.each(["newer", "older"] as const)("sixfold, in a process group, started
 describe("sixfold, started by a new Node", () => {
   it("becomes the program, with the flags that bound its heap: no second process stays", async () => {
     const child = start(folder, "newer", ["pid"])
-    const flags = "--max-semi-space-size=4 --heap-growing-percent=50 --conditions=sixfold-source"
+    const flags = "--max-semi-space-size=8 --heap-growing-percent=50 --conditions=sixfold-source"
     expect((await ending(child)).output).toBe(`${child.pid} ${flags}\n`)
   })
 })
