@@ -1,0 +1,154 @@
+import { expect, it } from "@effect/vitest"
+import { Clock, Effect } from "effect"
+import { describe } from "vitest"
+import { settings } from "../../src/kafka/cluster/settings.ts"
+import * as Transactor from "../../src/kafka/cluster/transactor.ts"
+import type { TransactionOutcome } from "../../src/kafka/errors.ts"
+import type { Transaction } from "../../src/kafka/kafka.ts"
+import { inTime, metadata, noAnswer, noConnection, wire } from "./wire.ts"
+import type { Asked, Trouble } from "./wire.ts"
+
+const at = { topic: "t", partition: 0 }
+const transaction: Transaction = {
+  records: [{ ...at, key: null, value: Buffer.from("v"), headers: [], timestamp: 1 }],
+  offsets: {
+    membership: { group: "g", memberId: "m", generation: 3 },
+    committed: [{ topic: "inbox", partition: 0, offset: 5 }]
+  }
+}
+const many = (trouble: Trouble) => Array.from({ length: 1_000 }, () => trouble)
+
+/** One commit among these troubles: its outcome, and how the broker was told to end the transaction. */
+const commit = Effect.fnUntraced(function* (troubles: Readonly<Record<string, ReadonlyArray<Trouble>>>) {
+  const { connections, inputs } = wire(troubles)
+  const transactor = yield* Transactor.make(settings({ brokers: ["broker:9092"] }), metadata, connections, {
+    transactionalId: "t"
+  })
+  const outcome = (tried: Transaction) =>
+    Effect.match(inTime(transactor.commit(tried)), {
+      onSuccess: (): TransactionOutcome | "committed" => "committed",
+      onFailure: ({ outcome }) => outcome
+    })
+  const first = yield* outcome(transaction)
+  const ends = (inputs("EndTxn") as ReadonlyArray<{ commit: boolean }>).map(({ commit }) => commit)
+  return { first, ends, again: yield* outcome(transaction) }
+})
+
+const steps = ["AddPartitionsToTxn", "AddOffsetsToTxn", "Produce", "TxnOffsetCommit", "EndTxn"]
+const before = steps.slice(0, 4)
+const product = (apis: ReadonlyArray<string>, troubles: ReadonlyArray<Trouble>) =>
+  apis.flatMap((api) => troubles.map((trouble) => ({ api, trouble })))
+
+const busy = ["CONCURRENT_TRANSACTIONS", "COORDINATOR_LOAD_IN_PROGRESS", "COORDINATOR_NOT_AVAILABLE", "NOT_COORDINATOR"]
+const leaderless = [
+  "NOT_LEADER_OR_FOLLOWER",
+  "UNKNOWN_TOPIC_OR_PARTITION",
+  "NOT_ENOUGH_REPLICAS",
+  "NOT_ENOUGH_REPLICAS_AFTER_APPEND",
+  "REQUEST_TIMED_OUT",
+  "KAFKA_STORAGE_ERROR"
+]
+const taken = [
+  "INVALID_PRODUCER_EPOCH",
+  "PRODUCER_FENCED",
+  "INVALID_PRODUCER_ID_MAPPING",
+  "TRANSACTION_COORDINATOR_FENCED"
+]
+
+describe("a commit that meets trouble once", () => {
+  it.effect.each([
+    ...product(steps, [...busy, noConnection]),
+    ...product(["Produce"], leaderless),
+    // A second copy of these does no harm: the epoch, or the sequence number, tells it.
+    ...product(["AddPartitionsToTxn", "AddOffsetsToTxn", "Produce"], [noAnswer])
+  ])("asks again: $api, $trouble", ({ api, trouble }) =>
+    Effect.gen(function* () {
+      expect(yield* commit({ [api]: [trouble, trouble] })).toEqual({
+        first: "committed",
+        ends: api === "EndTxn" && trouble !== noConnection ? [true, true, true] : [true],
+        again: "committed"
+      })
+    })
+  )
+
+  it.effect.each([
+    ...product(["Produce"], ["MESSAGE_TOO_LARGE", "INVALID_RECORD", "INVALID_TIMESTAMP", "RECORD_LIST_TOO_LARGE"]).map(
+      (one) => ({ ...one, outcome: "refused" })
+    ),
+    ...product(["TxnOffsetCommit"], ["ILLEGAL_GENERATION", "UNKNOWN_MEMBER_ID", "FENCED_INSTANCE_ID"]).map((one) => ({
+      ...one,
+      outcome: "stale"
+    })),
+    ...product(before, ["TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED"]).map((one) => ({
+      ...one,
+      outcome: "aborted"
+    }))
+  ])("is aborted for certain, and the next goes on: $api, $trouble: $outcome", ({ api, outcome, trouble }) =>
+    Effect.gen(function* () {
+      expect(yield* commit({ [api]: [trouble] })).toEqual({ first: outcome, ends: [false], again: "committed" })
+    })
+  )
+
+  it.effect.each(product(steps, taken))("is fenced for good: $api, $trouble", ({ api, trouble }) =>
+    Effect.gen(function* () {
+      const { again, first } = yield* commit({ [api]: [trouble] })
+      expect([first, again]).toEqual(["fenced", "fenced"])
+    })
+  )
+
+  it.effect.each([
+    // A copy of these that comes late might end, or move, the next transaction.
+    ...product(["TxnOffsetCommit", "EndTxn"], [noAnswer]),
+    ...product(steps, ["INVALID_TXN_STATE", "UNKNOWN_SERVER_ERROR"]),
+    ...product(["Produce"], ["OUT_OF_ORDER_SEQUENCE_NUMBER", "UNKNOWN_PRODUCER_ID", "DUPLICATE_SEQUENCE_NUMBER"])
+  ])("is unclear, and over: nothing more is said to the broker: $api, $trouble", ({ api, trouble }) =>
+    Effect.gen(function* () {
+      const { again, ends, first } = yield* commit({ [api]: [trouble] })
+      expect([first, again]).toEqual(["unclear", "unclear"])
+      expect(ends).toEqual(api === "EndTxn" ? [true] : [])
+    })
+  )
+})
+
+describe("a commit whose trouble does not end", () => {
+  it.effect.each([
+    { api: "AddPartitionsToTxn", trouble: noAnswer, first: "aborted" },
+    { api: "AddOffsetsToTxn", trouble: "COORDINATOR_LOAD_IN_PROGRESS", first: "aborted" },
+    { api: "TxnOffsetCommit", trouble: noConnection, first: "unclear" },
+    // What was never answered may still be written after an abort.
+    { api: "Produce", trouble: noAnswer, first: "unclear" },
+    { api: "Produce", trouble: "NOT_ENOUGH_REPLICAS", first: "unclear" },
+    { api: "Produce", trouble: noConnection, first: "aborted" },
+    { api: "EndTxn", trouble: "CONCURRENT_TRANSACTIONS", first: "unclear" }
+  ])("gives up within the transaction's time: $api, $trouble: $first", ({ api, first, trouble }) =>
+    Effect.gen(function* () {
+      const started = yield* Clock.currentTimeMillis
+      const { connections } = wire({ [api]: many(trouble) })
+      const options = { transactionalId: "t", timeout: 10_000 }
+      const transactor = yield* Transactor.make(settings({ brokers: ["b:1"] }), metadata, connections, options)
+      const error = yield* Effect.flip(inTime(transactor.commit(transaction)))
+      expect(error.outcome).toBe(first)
+      expect(error.message).not.toBe("")
+      expect((yield* Clock.currentTimeMillis) - started).toBeLessThanOrEqual(12_000)
+    })
+  )
+
+  it.effect("is unclear where the broker has timed the transaction out: nobody else has taken the name", () =>
+    Effect.gen(function* () {
+      // The answer comes when the transaction's time is over.
+      const late = ({ api }: Asked) => (api === "EndTxn" ? Effect.sleep(4_000) : Effect.void)
+      const { connections } = wire({ EndTxn: ["PRODUCER_FENCED"] }, late)
+      const options = { transactionalId: "t", timeout: 3_000 }
+      const transactor = yield* Transactor.make(settings({ brokers: ["b:1"] }), metadata, connections, options)
+      const error = yield* Effect.flip(inTime(transactor.commit(transaction)))
+      expect(error.outcome).toBe("unclear")
+    })
+  )
+
+  it.effect("is unclear where its abort is not answered, whatever came before", () =>
+    Effect.gen(function* () {
+      const { again, ends, first } = yield* commit({ Produce: ["MESSAGE_TOO_LARGE"], EndTxn: [noAnswer] })
+      expect([first, ends, again]).toEqual(["unclear", [false], "unclear"])
+    })
+  )
+})
