@@ -8,7 +8,7 @@ export default defineConfig({
     maxWorkers: 1,
     fileParallelism: false,
     testTimeout: 600_000,
-    hookTimeout: 240_000,
+    hookTimeout: 300_000,
     allowOnly: false,
     passWithNoTests: false
   }

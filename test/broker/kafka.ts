@@ -20,7 +20,7 @@ const directory = resolve(process.env.KAFKA_DIR ?? join(here, "../../.cache/kafk
 const firstPort = Number(process.env.KAFKA_PORT ?? 29092)
 const heap = process.env.KAFKA_HEAP ?? "512m"
 const jars = join(directory, "lib")
-const startLimit = 90_000
+const startLimit = 240_000
 
 /** Listeners that want something of their clients. User and password: `properties.ts`; mechanisms: PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512. */
 export interface Secured {
