@@ -74,10 +74,9 @@ export const siteProjector = Projection.make("site-projector", {
   apply
 })
 
-const Apps = Schema.NullOr(Schema.fromJsonString(Schema.Array(Schema.String)))
-const sitesOf = decodeRows(Schema.Struct({ version: Version, apps: Apps }))
+const sitesOf = decodeRows(Schema.Struct({ version: Version, apps: Schema.NullOr(Schema.String) }))
 
-/** A site's apps in the order published; none where it is unknown or deleted. */
+/** A site's apps in the order published, as the JSON array that the table has; none where it is unknown or deleted. */
 export const findInstalledApps = Effect.fnUntraced(function* (siteId: string) {
   const sql = yield* SqlClient.SqlClient
   const [site] = yield* sitesOf(

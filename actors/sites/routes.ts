@@ -38,7 +38,8 @@ const getInstalledApps = HttpRouter.add(
     const id = yield* siteId
     return Option.match(yield* findInstalledApps(id), {
       onNone: () => problem(404, "UnknownSite", `no site has the id ${JSON.stringify(id)}`),
-      onSome: (site) => json(site)
+      onSome: ({ apps, siteId, version }) =>
+        jsonText(`{"siteId":${JSON.stringify(siteId)},"version":${version},"apps":${apps}}`)
     })
   })
 )

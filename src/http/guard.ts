@@ -108,8 +108,11 @@ export const makeGuard = (options: GuardOptions, methods: Methods["Service"]) =>
     return Effect.gen(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest
       const source = NodeHttpServerRequest.toIncomingMessage(request) as IncomingMessage
+      const isUpgrade = request.headers["upgrade"] !== undefined
+      // Once so that what is asked of a database leaves together, and once so that the answers do.
+      if (!isUpgrade) yield* endOfTurn
       const response = yield* Effect.catchCause(passed(request, source), answer)
-      if (request.headers["upgrade"] === undefined) yield* endOfTurn
+      if (!isUpgrade) yield* endOfTurn
       return secured(explained(response))
     }) as Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest | Scope.Scope>
   }

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option, Result } from "effect"
 import { SqlClient } from "effect/sql"
-import { findInstalledApps, installedAppsTable, siteProjector } from "../../../actors/sites/installed-apps.ts"
+import { installedAppsTable, siteProjector } from "../../../actors/sites/installed-apps.ts"
 import type { AnyTopic } from "../../../src/index.ts"
 import { database } from "../../projection/database.ts"
-import { cdc, plain, type Sent, sitesOf } from "./world.ts"
+import { cdc, plain, type Sent, siteOf, sitesOf } from "./world.ts"
 
 const { apply, create } = siteProjector.definition
 const utf8 = new TextEncoder()
@@ -28,7 +28,7 @@ const told = (...records: ReadonlyArray<Sent>) =>
     )
   )
 
-const apps = (siteId: string) => Effect.map(findInstalledApps(siteId), Option.getOrUndefined)
+const apps = (siteId: string) => Effect.map(siteOf(siteId), Option.getOrUndefined)
 
 describe("installed apps in PostgreSQL", () => {
   it.effect("go by the greatest version, over batches, deletes and late records", () =>

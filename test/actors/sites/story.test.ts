@@ -2,14 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Option } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
-import { findInstalledApps, installedAppsTable, siteProjector } from "../../../actors/sites/installed-apps.ts"
+import { installedAppsTable, siteProjector } from "../../../actors/sites/installed-apps.ts"
 import { siteMetadataCdc } from "../../../actors/sites/topics.ts"
 import { EmbeddedBroker } from "../../../src/kafka/embedded/embedded.ts"
 import { Kafka } from "../../../src/kafka/kafka.ts"
 import { rebuild } from "../../../src/projection/rebuild.ts"
 import { TestKit } from "../../../src/testing/index.ts"
 import { random } from "../import/random.ts"
-import { cdc, cdcNull, plain, send, type Sent, sitesOf, topology, withSchemas } from "./world.ts"
+import { cdc, cdcNull, plain, send, type Sent, siteOf, sitesOf, topology, withSchemas } from "./world.ts"
 
 const story = <A, E>(name: string, body: Effect.Effect<A, E, TestKit | Kafka | EmbeddedBroker | SqlClient.SqlClient>) =>
   it.effect(name, () => body.pipe(Effect.provide(Layer.merge(TestKit.layer(topology), Logger.layer([])))))
@@ -23,7 +23,7 @@ const told = (...records: ReadonlyArray<Sent>) =>
 
 const apps = (siteId: string) =>
   Effect.map(
-    findInstalledApps(siteId),
+    siteOf(siteId),
     Option.match({ onNone: () => "unknown", onSome: ({ apps, version }) => `v${version}: ${apps.join(" ")}`.trim() })
   )
 

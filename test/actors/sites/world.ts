@@ -1,5 +1,5 @@
-import { Effect } from "effect"
-import { listSites, siteProjector } from "../../../actors/sites/installed-apps.ts"
+import { Effect, Option } from "effect"
+import { findInstalledApps, listSites, siteProjector } from "../../../actors/sites/installed-apps.ts"
 import { siteMetadata, siteMetadataCdc } from "../../../actors/sites/topics.ts"
 import { Topology } from "../../../src/index.ts"
 import { Kafka } from "../../../src/kafka/kafka.ts"
@@ -85,3 +85,10 @@ export const send = (...records: ReadonlyArray<Sent>) =>
 /** The ids of the sites that have the app, as one page. */
 export const sitesOf = (appId: string, after: string, limit: number) =>
   Effect.map(listSites(appId, after, limit), ({ sites }) => JSON.parse(sites) as ReadonlyArray<string>)
+
+/** What the table says of a site, with its apps read. */
+export const siteOf = (siteId: string) =>
+  Effect.map(
+    findInstalledApps(siteId),
+    Option.map(({ apps, ...site }) => ({ ...site, apps: JSON.parse(apps) as ReadonlyArray<string> }))
+  )
