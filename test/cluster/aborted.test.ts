@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest"
 import type { AbortedTransaction } from "../../src/kafka/cluster/aborted.ts"
-import { encodeBatch, sign, sizeBound } from "../../src/kafka/cluster/batch-encoder.ts"
+import { RecordBatch, sign, sizeBound } from "../../src/kafka/cluster/batch-encoder.ts"
+import * as Buffers from "../../src/kafka/cluster/buffers.ts"
 import { at, attribute, writeLong } from "../../src/kafka/cluster/batch-format.ts"
 import * as Fetched from "../../src/kafka/cluster/fetched.ts"
 import type { KafkaRecord } from "../../src/kafka/records.ts"
@@ -20,7 +21,9 @@ class Log {
 
   #add(producerId: bigint, key: Uint8Array, value: string, attributes: number) {
     const record = { topic: "t", partition: 0, key, value: Buffer.from(value), headers: [], timestamp: 1 }
-    const batch = encodeBatch([record], sizeBound(record), { compression: "none", transactional: false })
+    const records = new RecordBatch(Buffers.make(0), 0, false)
+    records.append(record, sizeBound(record))
+    const batch = records.seal("none")
     batch.writeInt16BE(attributes, at.attributes)
     sign(batch, { producerId, producerEpoch: 0, baseSequence: 0 })
     writeLong(batch, at.baseOffset, this.end)

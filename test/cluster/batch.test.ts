@@ -1,7 +1,8 @@
 import { createRecordsBatch, Reader, readRecordsBatch } from "@platformatic/kafka"
 import { describe, expect, it } from "vitest"
 import { CorruptBatch, decodeRecords, readHeader, verifyChecksum } from "../../src/kafka/cluster/batch-decoder.ts"
-import { encodeBatch, sign, sizeBound } from "../../src/kafka/cluster/batch-encoder.ts"
+import { RecordBatch, sign, sizeBound } from "../../src/kafka/cluster/batch-encoder.ts"
+import * as Buffers from "../../src/kafka/cluster/buffers.ts"
 import type { Compression } from "../../src/kafka/cluster/settings.ts"
 import * as Varint from "../../src/kafka/cluster/varint.ts"
 import type { Header, KafkaRecord, ProducerRecord } from "../../src/kafka/records.ts"
@@ -22,9 +23,14 @@ const anyRecord = (random: Seeded): ProducerRecord => ({
 
 const anyRecords = (random: Seeded) => Array.from({ length: 1 + random.int(60) }, () => anyRecord(random))
 
+const batchOf = (records: ReadonlyArray<ProducerRecord>, buffers = Buffers.make(0)) => {
+  const batch = new RecordBatch(buffers, 0, false)
+  for (const record of records) batch.append(record, sizeBound(record))
+  return batch
+}
+
 const encoded = (records: ReadonlyArray<ProducerRecord>, compression: Compression = "none") => {
-  const bound = records.reduce((sum, record) => sum + sizeBound(record), 0)
-  const batch = encodeBatch(records, bound, { compression, transactional: false })
+  const batch = batchOf(records).seal(compression)
   sign(batch, identity)
   return batch
 }
@@ -121,6 +127,41 @@ describe("a record batch", () => {
     expect(batch.equals(before)).toBe(false)
     sign(batch, identity)
     expect(batch.equals(before)).toBe(true)
+  })
+
+  it.each(compressions)("has the same records in its halves, compressed with %s", (compression) => {
+    for (const seed of seeds(60)) {
+      const records = [anyRecord(seeded(seed)), ...anyRecords(seeded(seed + 1_000))]
+      const whole = batchOf(records)
+      whole.seal(compression)
+      const halves = whole.halves()
+      const [first, second] = halves.map((half) => {
+        const batch = half.seal(compression)
+        sign(batch, identity)
+        return decoded(batch)
+      })
+      expect(first!.length, `seed ${seed}`).toBe(records.length >> 1)
+      expect([...first!, ...second!].map(content), `seed ${seed}`).toEqual(records.map(content))
+      expect(halves[0].bytes + halves[1].bytes, `seed ${seed}`).toBe(whole.bytes)
+    }
+  })
+
+  it("keeps its bytes while others are made in the buffers of those that are over", () => {
+    for (const seed of seeds(5)) {
+      const random = seeded(seed)
+      const buffers = Buffers.make(200_000)
+      const alive: Array<{ readonly batch: RecordBatch; readonly records: ReadonlyArray<ProducerRecord> }> = []
+      for (let n = 0; n < 30; n++) {
+        const records = anyRecords(random)
+        alive.push({ batch: batchOf(records, buffers), records })
+        if (random.chance(0.6)) continue
+        const { batch, records: written } = alive.splice(random.int(alive.length), 1)[0]!
+        const bytes = batch.seal(compressions[random.int(compressions.length)]!)
+        sign(bytes, identity)
+        expect(decoded(bytes).map(content), `seed ${seed}`).toEqual(written.map(content))
+        batch.release()
+      }
+    }
   })
 
   it("begins where it is asked to", () => {

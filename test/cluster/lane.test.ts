@@ -1,5 +1,9 @@
 import { describe, expect, it } from "vitest"
+import { decodeRecords, readHeader } from "../../src/kafka/cluster/batch-decoder.ts"
+import { sizeBound } from "../../src/kafka/cluster/batch-encoder.ts"
+import * as Buffers from "../../src/kafka/cluster/buffers.ts"
 import * as Lane from "../../src/kafka/cluster/lane.ts"
+import type { KafkaRecord, ProducerRecord } from "../../src/kafka/records.ts"
 import { seeded, seeds } from "./seeded.ts"
 import type { Seeded } from "./seeded.ts"
 
@@ -25,13 +29,18 @@ class Broker {
 }
 
 /** The records' bytes do not matter here; `value` is in the timestamp. */
-const entry = (value: number, settled: Map<number, "written" | "failed">): Lane.Entry => ({
-  record: { topic: "t", partition: 0, key: null, value: null, headers: [], timestamp: value },
-  size: 100,
-  index: 0,
-  delivery: { remaining: 1, offsets: [], bytes: 0, failure: undefined, finished: () => settled.set(value, "written") }
-})
-const values = ({ entries }: Lane.LaneBatch) => entries.map(({ record }) => record.timestamp)
+const append = (lane: Lane.Lane, value: number, now: number, batchBytes: number) => {
+  const record: ProducerRecord = { topic: "t", partition: 0, key: null, value: null, headers: [], timestamp: value }
+  const delivery: Lane.Delivery = { remaining: 1, offsets: [], bytes: 0, failure: undefined, finished: () => {} }
+  Lane.append(Lane.room(lane, one, now, batchBytes), record, one, delivery, 0)
+}
+const one = sizeBound({ key: null, value: null, headers: [], timestamp: 0 })
+const values = ({ records }: Lane.LaneBatch) => {
+  const bytes = records.seal("none")
+  const decoded: Array<KafkaRecord> = []
+  decodeRecords(bytes, readHeader(bytes, 0)!, 0, decoded)
+  return decoded.map(({ timestamp }) => timestamp)
+}
 
 /** Plays a producer's life against a broker that loses requests and answers, in any order of arrival of the answers. */
 const play = (
@@ -40,7 +49,7 @@ const play = (
 ) => {
   const broker = new Broker()
   const settled = new Map<number, "written" | "failed">()
-  const lane = Lane.make({ topic: "t", partition: 0 }, { producerId: 1n, producerEpoch: 0 })
+  const lane = Lane.make({ topic: "t", partition: 0 }, { producerId: 1n, producerEpoch: 0 }, Buffers.make(0))
   let producers = 1n
   let next = 0
   const onTheWay: Array<{ batch: Lane.LaneBatch; producerId: bigint; sequence: number }> = []
@@ -54,8 +63,7 @@ const play = (
     if (faults.forgets && random.chance(0.02)) broker.forget()
     if (faults.lossy && random.chance(0.1)) return Lane.unclear(lane, batch)
     if (values(batch).some(poison)) {
-      const single = Lane.bisect(lane, batch)
-      if (single !== undefined) settled.set(single.record.timestamp, "failed")
+      if (!Lane.bisect(lane, batch)) settle(batch, "failed")
       return
     }
     const result = broker.write(producerId, sequence, values(batch))
@@ -70,11 +78,11 @@ const play = (
   }
 
   for (let step = 0; step < 3_000; step++) {
-    if (next < 200 && random.chance(0.3)) Lane.append(lane, entry(next++, settled), step, 300)
+    if (next < 200 && random.chance(0.3)) append(lane, next++, step, 3 * one)
     if (lane.identity === undefined && lane.inFlight.size === 0) {
       for (const lost of Lane.adopt(lane, { producerId: ++producers, producerEpoch: 0 })) settle(lost, "failed")
     }
-    if (random.chance(0.5) && Lane.ready(lane, step, 0, 300) !== undefined) {
+    if (random.chance(0.5) && Lane.ready(lane, step, 0, 3 * one) !== undefined) {
       const batch = Lane.depart(lane)
       onTheWay.push({ batch, producerId: lane.identity!.producerId, sequence: batch.sequence })
     }
@@ -126,10 +134,10 @@ describe("the lane of a partition", () => {
   })
 
   it("has at most five requests under way", () => {
-    const lane = Lane.make({ topic: "t", partition: 0 }, { producerId: 1n, producerEpoch: 0 })
-    for (let value = 0; value < 20; value++) Lane.append(lane, entry(value, new Map()), 0, 100)
+    const lane = Lane.make({ topic: "t", partition: 0 }, { producerId: 1n, producerEpoch: 0 }, Buffers.make(0))
+    for (let value = 0; value < 20; value++) append(lane, value, 0, one)
     let departed = 0
-    while (Lane.ready(lane, 0, 0, 100) !== undefined) {
+    while (Lane.ready(lane, 0, 0, one) !== undefined) {
       Lane.depart(lane)
       departed++
     }
@@ -137,9 +145,9 @@ describe("the lane of a partition", () => {
   })
 
   it("waits for company while a batch lingers, and not longer", () => {
-    const lane = Lane.make({ topic: "t", partition: 0 }, { producerId: 1n, producerEpoch: 0 })
-    Lane.append(lane, entry(1, new Map()), 1_000, 300)
-    expect(Lane.ready(lane, 1_004, 5, 300)).toBeUndefined()
-    expect(Lane.ready(lane, 1_005, 5, 300)).toBeDefined()
+    const lane = Lane.make({ topic: "t", partition: 0 }, { producerId: 1n, producerEpoch: 0 }, Buffers.make(0))
+    append(lane, 1, 1_000, 3 * one)
+    expect(Lane.ready(lane, 1_004, 5, 3 * one)).toBeUndefined()
+    expect(Lane.ready(lane, 1_005, 5, 3 * one)).toBeDefined()
   })
 })

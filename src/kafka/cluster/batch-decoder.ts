@@ -1,7 +1,7 @@
-import { compressionsAlgorithmsByBitmask, crc32c } from "@platformatic/kafka"
+import { compressionsAlgorithmsByBitmask } from "@platformatic/kafka"
 import { noHeaders } from "../records.ts"
 import type { Header, KafkaRecord } from "../records.ts"
-import { at, attribute, beforeLength, readLong } from "./batch-format.ts"
+import { at, attribute, beforeLength, checksum, readLong } from "./batch-format.ts"
 import { Cursor } from "./varint.ts"
 
 /** A batch that is not as its checksum or its format says. */
@@ -43,7 +43,7 @@ export const readHeader = (bytes: Buffer, start: number): BatchHeader | undefine
 }
 
 export const verifyChecksum = (bytes: Buffer, { baseOffset, end, start }: BatchHeader): void => {
-  const computed = crc32c(bytes.subarray(start + at.attributes, end)) >>> 0
+  const computed = checksum(bytes.subarray(start + at.attributes, end))
   if (computed !== bytes.readUInt32BE(start + at.crc))
     throw new CorruptBatch(`the batch at offset ${baseOffset} fails its checksum`)
 }

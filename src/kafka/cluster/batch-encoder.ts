@@ -1,62 +1,45 @@
-import { compressionsAlgorithms, crc32c } from "@platformatic/kafka"
+import { compressionsAlgorithms } from "@platformatic/kafka"
 import type { ProducerRecord } from "../records.ts"
-import { at, attribute, beforeLength, writeLong } from "./batch-format.ts"
+import { decodeRecords, readHeader } from "./batch-decoder.ts"
+import { at, attribute, beforeLength, checksum, writeLong } from "./batch-format.ts"
+import type { Buffers } from "./buffers.ts"
 import type { Compression } from "./settings.ts"
 import * as Varint from "./varint.ts"
 
-/** Bytes of records in one batch: half of what brokers allow by default. A larger record is a batch of its own. */
-export const batchBytes = 512 * 1024
+/** Bytes of a batch, half of what brokers allow by default. A larger record is a batch of its own. */
+const wholeBytes = 512 * 1024
 
-/** Bytes of a batch's header. */
-export const batchOverhead: number = at.records
+/** Of them, bytes of records. */
+export const batchBytes: number = wholeBytes - at.records
 
 const overhead = (length: number) => (length < 64 ? 1 : Varint.sizeOf(length))
 const bytesSize = (bytes: Uint8Array | null) => (bytes === null ? 1 : overhead(bytes.length) + bytes.length)
 
-/** The record's own bytes, without the fields that depend on its place in a batch. */
-const contentSize = (record: ProducerRecord): number => {
-  let size = 1 + bytesSize(record.key) + bytesSize(record.value) + Varint.sizeOf(record.headers.length)
-  for (const [name, value] of record.headers) {
+/** What a record takes at most beside its own bytes: its length, timestamp and offset in a batch. */
+const placeBound = 18
+
+type Content = Pick<ProducerRecord, "key" | "value" | "headers" | "timestamp">
+
+/** The most bytes the record can take in a batch: what it is charged against buffers and batch sizes. */
+export const sizeBound = (record: Content): number => {
+  const { headers, key, value } = record
+  let size = placeBound + 1 + bytesSize(key) + bytesSize(value) + Varint.sizeOf(headers.length)
+  for (let i = 0; i < headers.length; i++) {
+    const [name, value] = headers[i]!
     const length = Buffer.byteLength(name)
     size += overhead(length) + length + bytesSize(value)
   }
   return size
 }
 
-/** The most bytes the record can take in a batch: what it is charged against buffers and batch sizes. */
-export const sizeBound = (record: ProducerRecord): number => contentSize(record) + 18
-
 const writeBytes = (target: Buffer, position: number, bytes: Uint8Array | null): number => {
   if (bytes === null) return Varint.write(target, position, -1)
-  position = Varint.write(target, position, bytes.length)
   const { length } = bytes
+  position = Varint.write(target, position, length)
   if (length < 24) {
     for (let i = 0; i < length; i++) target[position + i] = bytes[i]!
   } else target.set(bytes, position)
   return position + length
-}
-
-const writeRecord = (
-  target: Buffer,
-  start: number,
-  record: ProducerRecord,
-  offsetDelta: number,
-  timestampDelta: number
-): number => {
-  const size = contentSize(record) + Varint.sizeOf(offsetDelta) + Varint.sizeOf(timestampDelta)
-  let position = Varint.write(target, start, size)
-  target[position++] = 0
-  position = Varint.write(target, position, timestampDelta)
-  position = Varint.write(target, position, offsetDelta)
-  position = writeBytes(target, position, record.key)
-  position = writeBytes(target, position, record.value)
-  position = Varint.write(target, position, record.headers.length)
-  for (const [name, value] of record.headers) {
-    position = Varint.write(target, position, Buffer.byteLength(name))
-    position += target.write(name, position)
-    position = writeBytes(target, position, value)
-  }
-  return position
 }
 
 /** Who writes a batch, and its place in that producer's sequence for the partition (KIP-98). */
@@ -67,48 +50,111 @@ export interface BatchIdentity {
 }
 
 /**
- * The records as one batch, in one buffer. `bound` is the sum of their `sizeBound`s. Its identity is set apart (`sign`), so that
- * a batch is encoded once however often it is sent. At least one record.
+ * Records of one partition, encoded as they come: no record is held, only its bytes. Its identity is set apart (`sign`), so that a
+ * batch is encoded once however often it is sent.
  */
-export const encodeBatch = (
-  records: ReadonlyArray<ProducerRecord>,
-  bound: number,
-  options: { readonly compression: Compression; readonly transactional: boolean }
-): Buffer => {
-  let batch = Buffer.allocUnsafe(at.records + bound)
-  const baseTimestamp = records[0]!.timestamp
-  let maxTimestamp = baseTimestamp
-  let end: number = at.records
-  for (let i = 0; i < records.length; i++) {
-    const record = records[i]!
-    if (record.timestamp > maxTimestamp) maxTimestamp = record.timestamp
-    end = writeRecord(batch, end, record, i, record.timestamp - baseTimestamp)
+export class RecordBatch {
+  count = 0
+  /** The sum of the records' `sizeBound`s. */
+  bytes = 0
+  readonly transactional: boolean
+  readonly #buffers: Buffers
+  #buffer: Buffer
+  #end: number = at.records
+  #sealed: Buffer | undefined
+  #baseTimestamp = 0
+  #maxTimestamp = 0
+
+  /** `expected`: bytes of records to make room for at once. */
+  constructor(buffers: Buffers, expected: number, transactional: boolean) {
+    this.transactional = transactional
+    this.#buffers = buffers
+    this.#buffer = buffers.take(at.records + expected)
   }
-  const codec = compressionsAlgorithms[options.compression]
-  if (codec.bitmask !== 0) {
-    const compressed = codec.compressSync(batch.subarray(at.records, end))
-    // allocUnsafe: every byte of the header is written below.
-    const whole = Buffer.allocUnsafe(at.records + compressed.length)
-    whole.set(compressed, at.records)
-    batch = whole
-    end = whole.length
+
+  /** `bound` is the record's `sizeBound`. Not after it is sealed. */
+  append(record: Content, bound: number): void {
+    const { headers, key, timestamp, value } = record
+    if (this.count === 0) this.#baseTimestamp = this.#maxTimestamp = timestamp
+    else if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp
+    if (this.#end + bound > this.#buffer.length) this.#grow(bound)
+    const buffer = this.#buffer
+    const offsetDelta = this.count++
+    const timestampDelta = timestamp - this.#baseTimestamp
+    const size = bound - placeBound + Varint.sizeOf(offsetDelta) + Varint.sizeOf(timestampDelta)
+    let position = Varint.write(buffer, this.#end, size)
+    buffer[position++] = 0
+    position = Varint.write(buffer, position, timestampDelta)
+    position = Varint.write(buffer, position, offsetDelta)
+    position = writeBytes(buffer, position, key)
+    position = writeBytes(buffer, position, value)
+    position = Varint.write(buffer, position, headers.length)
+    for (let i = 0; i < headers.length; i++) {
+      const [name, value] = headers[i]!
+      position = Varint.write(buffer, position, Buffer.byteLength(name))
+      position += buffer.write(name, position)
+      position = writeBytes(buffer, position, value)
+    }
+    this.#end = position
+    this.bytes += bound
   }
-  writeLong(batch, at.baseOffset, 0)
-  batch.writeInt32BE(end - beforeLength, at.length)
-  batch.writeInt32BE(-1, at.leaderEpoch)
-  batch[at.magic] = 2
-  batch.writeInt16BE(codec.bitmask | (options.transactional ? attribute.transactional : 0), at.attributes)
-  batch.writeInt32BE(records.length - 1, at.lastOffsetDelta)
-  writeLong(batch, at.baseTimestamp, baseTimestamp)
-  writeLong(batch, at.maxTimestamp, maxTimestamp)
-  batch.writeInt32BE(records.length, at.count)
-  return batch.subarray(0, end)
+
+  #grow(bound: number): void {
+    const larger = this.#buffers.take(Math.max(this.#buffer.length * 2, this.#end + bound))
+    larger.set(this.#buffer.subarray(0, this.#end))
+    this.#buffers.give(this.#buffer)
+    this.#buffer = larger
+  }
+
+  /** As it goes over the wire, but for its identity; the same bytes each time. At least one record. */
+  seal(compression: Compression): Buffer {
+    if (this.#sealed !== undefined) return this.#sealed
+    const codec = compressionsAlgorithms[compression]
+    if (codec.bitmask !== 0) {
+      const compressed = codec.compressSync(this.#buffer.subarray(at.records, this.#end))
+      this.#buffers.give(this.#buffer)
+      // Every byte of the header is written below, or by `sign`.
+      this.#buffer = this.#buffers.take(at.records + compressed.length)
+      this.#buffer.set(compressed, at.records)
+      this.#end = at.records + compressed.length
+    }
+    const batch = (this.#sealed = this.#buffer.subarray(0, this.#end))
+    writeLong(batch, at.baseOffset, 0)
+    batch.writeInt32BE(this.#end - beforeLength, at.length)
+    batch.writeInt32BE(-1, at.leaderEpoch)
+    batch[at.magic] = 2
+    batch.writeInt16BE(codec.bitmask | (this.transactional ? attribute.transactional : 0), at.attributes)
+    batch.writeInt32BE(this.count - 1, at.lastOffsetDelta)
+    writeLong(batch, at.baseTimestamp, this.#baseTimestamp)
+    writeLong(batch, at.maxTimestamp, this.#maxTimestamp)
+    batch.writeInt32BE(this.count, at.count)
+    return batch
+  }
+
+  /** It is written, or will never be: nobody looks at it again. */
+  release(): void {
+    this.#buffers.give(this.#buffer)
+  }
+
+  /** Two batches with the same records, for a broker that refuses the whole; the first has `count >> 1`. At least two records. */
+  halves(): [RecordBatch, RecordBatch] {
+    const whole = this.seal("none")
+    const records: Array<Content> = []
+    decodeRecords(whole, readHeader(whole, 0)!, 0, records as Parameters<typeof decodeRecords>[3])
+    const half = (part: ReadonlyArray<Content>) => {
+      const batch = new RecordBatch(this.#buffers, this.bytes >> 1, this.transactional)
+      for (const record of part) batch.append(record, sizeBound(record))
+      return batch
+    }
+    const middle = records.length >> 1
+    return [half(records.slice(0, middle)), half(records.slice(middle))]
+  }
 }
 
-/** Writes the producer's identity and the checksum over it into an encoded batch. */
+/** Writes the producer's identity and the checksum over it into a sealed batch. */
 export const sign = (batch: Buffer, identity: BatchIdentity): void => {
   batch.writeBigInt64BE(identity.producerId, at.producerId)
   batch.writeInt16BE(identity.producerEpoch, at.producerEpoch)
   batch.writeInt32BE(identity.baseSequence, at.baseSequence)
-  batch.writeUInt32BE(crc32c(batch.subarray(at.attributes)) >>> 0, at.crc)
+  batch.writeUInt32BE(checksum(batch.subarray(at.attributes)), at.crc)
 }

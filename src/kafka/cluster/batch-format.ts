@@ -1,3 +1,5 @@
+import { crc32c, Writer } from "@platformatic/kafka"
+
 /** The record batch, format 2 (KIP-98). Positions of its header's fields from the batch's first byte. */
 export const at = {
   baseOffset: 0,
@@ -35,3 +37,6 @@ export const writeLong = (bytes: Buffer, position: number, value: number): void 
   bytes.writeInt32BE(high, position)
   bytes.writeUInt32BE(value - high * 0x100000000, position + 4)
 }
+
+/** CRC-32C. Wrapped, because the library copies plain bytes before it hands them to its native code. */
+export const checksum = (bytes: Buffer): number => crc32c(Writer.create().append(bytes).dynamicBuffer) >>> 0

@@ -11,7 +11,6 @@ const writtenMessage = "the record is written, but the broker no longer knows at
 
 /** How records end: each `send` is answered when its last one has, and its bytes are free again. */
 export interface Deliveries {
-  settle(entry: Lane.Entry, offset: number, failure?: KafkaError): void
   failBatch(batch: Lane.LaneBatch, error: KafkaError): void
   /** Fails all that is not under way. */
   failLane(lane: Lane.Lane, error: KafkaError): void
@@ -47,15 +46,16 @@ export const renew = (lane: Lane.Lane): void => {
 export const make = (): Deliveries => {
   let freed = 0
 
-  const settle: Deliveries["settle"] = ({ delivery, index }, offset, failure) => {
-    delivery.offsets[index] = offset
-    delivery.failure ??= failure
+  const settle = ({ deliveries, indexes }: Lane.LaneBatch, n: number, offset: number, failure?: KafkaError) => {
+    const delivery = deliveries[n]!
+    delivery.offsets[indexes[n]!] = offset
+    if (failure !== undefined) delivery.failure ??= failure
     if (--delivery.remaining > 0) return
     freed += delivery.bytes
     delivery.finished(delivery)
   }
-  const failBatch = ({ entries }: Lane.LaneBatch, error: KafkaError) => {
-    for (const entry of entries) settle(entry, -1, error)
+  const failBatch = (batch: Lane.LaneBatch, error: KafkaError) => {
+    for (let n = 0; n < batch.deliveries.length; n++) settle(batch, n, -1, error)
   }
   const failLane = (lane: Lane.Lane, error: KafkaError) => {
     for (const batch of lane.queue.splice(0)) failBatch(batch, error)
@@ -64,7 +64,8 @@ export const make = (): Deliveries => {
     const error = answer === undefined ? "REQUEST_TIMED_OUT" : errorName(answer.errorCode)
     if (error === "NONE") {
       Lane.acknowledged(lane, batch)
-      batch.entries.forEach((entry, index) => settle(entry, answer!.baseOffset + index))
+      for (let n = 0; n < batch.deliveries.length; n++) settle(batch, n, answer!.baseOffset + n)
+      batch.records.release()
     } else if (error === "DUPLICATE_SEQUENCE_NUMBER") {
       Lane.acknowledged(lane, batch)
       failBatch(batch, unavailable(lane, writtenMessage))
@@ -84,16 +85,13 @@ export const make = (): Deliveries => {
     } else {
       const why = refused(error, `${at(lane)}${answer?.message ? ` (${answer.message})` : ""}`, lane)
       const splits = why.reason === "RecordTooLarge" || why.reason === "InvalidRecord"
-      const single = splits ? Lane.bisect(lane, batch) : undefined
-      if (single !== undefined) settle(single, -1, why)
-      if (splits) return
+      if (splits && Lane.bisect(lane, batch)) return
       lane.inFlight.delete(batch)
       failBatch(batch, why)
     }
   }
 
   return {
-    settle,
     failBatch,
     failLane,
     answered,

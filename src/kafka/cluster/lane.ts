@@ -1,6 +1,8 @@
 import type { KafkaError } from "../errors.ts"
 import type { ProducerRecord, TopicPartition } from "../records.ts"
+import { RecordBatch } from "./batch-encoder.ts"
 import type { BatchIdentity } from "./batch-encoder.ts"
+import type { Buffers } from "./buffers.ts"
 
 /** One call of `send`, until all of its records are acknowledged or one has failed. */
 export interface Delivery {
@@ -11,23 +13,15 @@ export interface Delivery {
   readonly finished: (delivery: Delivery) => void
 }
 
-/** A record on its way: the `index`th of its delivery. */
-export interface Entry {
-  readonly record: ProducerRecord
-  /** Its `sizeBound`. */
-  readonly size: number
-  readonly delivery: Delivery
-  readonly index: number
-}
-
+/** Records on their way: the nth is the `indexes[n]`th of the delivery `deliveries[n]`. */
 export interface LaneBatch {
   /** Its place in the order of the lane, and how much of the order is its own: a half has half of it. */
   readonly ordinal: number
   readonly span: number
-  readonly entries: Array<Entry>
+  readonly records: RecordBatch
+  readonly deliveries: Array<Delivery>
+  readonly indexes: Array<number>
   readonly createdAt: number
-  bytes: number
-  encoded: Buffer | undefined
   attempts: number
   /** The sequence number of its first record, of the last attempt. */
   sequence: number
@@ -42,6 +36,9 @@ export interface Lane extends TopicPartition {
   /** Not under way, the oldest first. */
   readonly queue: Array<LaneBatch>
   readonly inFlight: Set<LaneBatch>
+  readonly buffers: Buffers
+  /** Bytes of the batch before: about as many are to be expected of the next. */
+  lastBytes: number
   ordinals: number
   nextSequence: number
   /** What the broker expects after all that is acknowledged. */
@@ -55,12 +52,14 @@ export interface Lane extends TopicPartition {
 /** Requests under way for one partition: what a broker remembers of a producer to recognize what it has already (KIP-98). */
 const maxInFlight = 5
 
-export const make = ({ partition, topic }: TopicPartition, identity: Lane["identity"]): Lane => ({
+export const make = ({ partition, topic }: TopicPartition, identity: Lane["identity"], buffers: Buffers): Lane => ({
   topic,
   partition,
   identity,
   queue: [],
   inFlight: new Set(),
+  buffers,
+  lastBytes: 0,
   ordinals: 0,
   nextSequence: 0,
   ackedSequence: 0,
@@ -75,25 +74,40 @@ const after = (sequence: number, count: number) => (sequence + count) % 0x800000
 /** How far `sequence` is ahead of `other`; negative where it is behind. Never half the circle. */
 const ahead = (sequence: number, other: number) => ((sequence - other + 0xc0000000) % 0x80000000) - 0x40000000
 
-/** Adds a record to the youngest batch, or begins another. */
-export const append = (lane: Lane, entry: Entry, now: number, batchBytes: number): void => {
-  const last = lane.queue.at(-1)
-  if (last !== undefined && last.attempts === 0 && last.bytes + entry.size <= batchBytes) {
-    last.entries.push(entry)
-    last.bytes += entry.size
-    return
-  }
-  lane.queue.push({
+const begin = (lane: Lane, bound: number, now: number): LaneBatch => {
+  const batch: LaneBatch = {
     ordinal: lane.ordinals++,
     span: 1,
-    entries: [entry],
+    records: new RecordBatch(lane.buffers, Math.max(lane.lastBytes, bound), false),
+    deliveries: [],
+    indexes: [],
     createdAt: now,
-    bytes: entry.size,
-    encoded: undefined,
     attempts: 0,
     sequence: -1,
     unclear: false
-  })
+  }
+  lane.queue.push(batch)
+  return batch
+}
+
+/** Where a record of this `sizeBound` goes: into the youngest batch, or into another that begins with it. */
+export const room = (lane: Lane, bound: number, now: number, batchBytes: number): LaneBatch => {
+  const last = lane.queue.at(-1)
+  const full = last === undefined || last.attempts > 0 || last.records.bytes + bound > batchBytes
+  return full ? begin(lane, bound, now) : last
+}
+
+/** Encodes the `index`th record of a delivery into the batch that has room for it. */
+export const append = (
+  batch: LaneBatch,
+  record: ProducerRecord,
+  bound: number,
+  delivery: Delivery,
+  index: number
+): void => {
+  batch.records.append(record, bound)
+  batch.deliveries.push(delivery)
+  batch.indexes.push(index)
 }
 
 /**
@@ -105,16 +119,17 @@ export const ready = (lane: Lane, now: number, linger: number, batchBytes: numbe
   if (head === undefined || lane.identity === undefined || lane.inFlight.size >= maxInFlight) return undefined
   if (head.attempts > 0) return lane.inFlight.size === 0 ? head : undefined
   for (const { attempts } of lane.inFlight) if (attempts > 1) return undefined
-  return lane.queue.length > 1 || head.bytes >= batchBytes || now - head.createdAt >= linger ? head : undefined
+  return lane.queue.length > 1 || head.records.bytes >= batchBytes || now - head.createdAt >= linger ? head : undefined
 }
 
 /** Takes the ready batch out of the queue and gives it its sequence number. */
 export const depart = (lane: Lane): LaneBatch => {
   const batch = lane.queue.shift()!
+  lane.lastBytes = batch.records.bytes
   // With nothing under way the count starts again where the broker's stands: whatever was given up in between is gone.
   if (lane.inFlight.size === 0) lane.nextSequence = lane.ackedSequence
   if (!batch.unclear) batch.sequence = lane.nextSequence
-  const next = after(batch.sequence, batch.entries.length)
+  const next = after(batch.sequence, batch.records.count)
   // One that was overtaken, and is acknowledged late, leaves the count where it is.
   if (ahead(next, lane.nextSequence) > 0) lane.nextSequence = next
   batch.attempts++
@@ -133,7 +148,7 @@ export const acknowledged = (lane: Lane, batch: LaneBatch): void => {
   lane.missing = 0
   if (batch.ordinal < lane.ackedOrdinal) return
   lane.ackedOrdinal = batch.ordinal
-  lane.ackedSequence = after(batch.sequence, batch.entries.length)
+  lane.ackedSequence = after(batch.sequence, batch.records.count)
 }
 
 /** No answer, or one that leaves open whether the batch was written. */
@@ -169,19 +184,24 @@ export const outOfOrder = (lane: Lane, batch: LaneBatch): "behind" | "written" |
   return position === 0 ? "forgotten" : "behind"
 }
 
-/** The broker will not take the batch as it is. Its halves are queued instead; a single record is the caller's to fail. */
-export const bisect = (lane: Lane, batch: LaneBatch): Entry | undefined => {
+/** The broker will not take the batch as it is: its halves are queued instead. False: it is a single record, the caller's to fail. */
+export const bisect = (lane: Lane, batch: LaneBatch): boolean => {
   lane.inFlight.delete(batch)
-  if (batch.entries.length === 1) return batch.entries[0]
-  const middle = batch.entries.length >> 1
+  if (batch.records.count === 1) return false
   const span = batch.span / 2
-  const half = (ordinal: number, entries: Array<Entry>): LaneBatch => {
-    const bytes = entries.reduce((sum, { size }) => sum + size, 0)
-    return { ...batch, ordinal, span, entries, bytes, encoded: undefined, unclear: false }
-  }
-  putBack(lane, half(batch.ordinal, batch.entries.slice(0, middle)))
-  putBack(lane, half(batch.ordinal + span, batch.entries.slice(middle)))
-  return undefined
+  const [first, second] = batch.records.halves()
+  const half = (ordinal: number, records: RecordBatch, start: number): LaneBatch => ({
+    ...batch,
+    ordinal,
+    span,
+    records,
+    deliveries: batch.deliveries.slice(start, start + records.count),
+    indexes: batch.indexes.slice(start, start + records.count),
+    unclear: false
+  })
+  putBack(lane, half(batch.ordinal, first, 0))
+  putBack(lane, half(batch.ordinal + span, second, first.count))
+  return true
 }
 
 /**

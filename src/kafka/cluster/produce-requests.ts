@@ -1,7 +1,8 @@
-import { batchBytes, encodeBatch, sign } from "./batch-encoder.ts"
+import { batchBytes, sign } from "./batch-encoder.ts"
 import type { Broker } from "./connections.ts"
 import * as Lane from "./lane.ts"
 import type { Metadata } from "./metadata.ts"
+import type { ProducePartition } from "./produce-api.ts"
 import type { Settings } from "./settings.ts"
 
 /** Bytes of batches in one request. */
@@ -46,23 +47,18 @@ export const gather = (options: {
       batches: [],
       bytes: 0
     }
-    if (request.bytes > 0 && request.bytes + head.bytes > requestBytes) continue
-    request.bytes += head.bytes
+    if (request.bytes > 0 && request.bytes + head.records.bytes > requestBytes) continue
+    request.bytes += head.records.bytes
     request.batches.push({ lane, batch: Lane.depart(lane) })
     requests.set(leader.nodeId, request)
   }
   return [...requests.values()]
 }
 
-/** Encodes a batch that has not been sent before; its identity may be another each time. */
-export const seal = ({ batch, lane }: Sent, settings: Settings): void => {
-  batch.encoded ??= encodeBatch(
-    batch.entries.map(({ record }) => record),
-    batch.bytes,
-    {
-      compression: settings.compression,
-      transactional: false
-    }
-  )
-  sign(batch.encoded, { ...lane.identity!, baseSequence: batch.sequence })
-}
+/** The batches as they go over the wire now: their identity may be another each time. */
+export const seal = ({ batches }: Request, settings: Settings): ReadonlyArray<ProducePartition> =>
+  batches.map(({ batch, lane }) => {
+    const bytes = batch.records.seal(settings.compression)
+    sign(bytes, { ...lane.identity!, baseSequence: batch.sequence })
+    return { topic: lane.topic, partition: lane.partition, batch: bytes }
+  })

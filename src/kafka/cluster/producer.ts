@@ -5,12 +5,14 @@ import { partitionId } from "../records.ts"
 import type { ProducerRecord } from "../records.ts"
 import { pause } from "./backoff.ts"
 import { batchBytes, sizeBound } from "./batch-encoder.ts"
+import * as Buffers from "./buffers.ts"
 import { toKafkaError } from "./connections.ts"
 import type { Connections } from "./connections.ts"
 import * as Deliveries from "./deliveries.ts"
 import * as Lane from "./lane.ts"
 import type { Metadata } from "./metadata.ts"
 import { produce } from "./produce-api.ts"
+import type { ProducePartition } from "./produce-api.ts"
 import { gather, seal } from "./produce-requests.ts"
 import type { Request } from "./produce-requests.ts"
 import * as ProducerId from "./producer-id.ts"
@@ -32,6 +34,7 @@ export const make = Effect.fnUntraced(function* (
   const clock = yield* Clock.Clock
   const room = yield* Semaphore.make(settings.bufferBytes)
   const work = yield* Queue.sliding<void>(1)
+  const buffers = Buffers.make(settings.bufferBytes)
   const lanes: Array<Lane.Lane> = []
   const lanesByTopic = new Map<string, Array<Lane.Lane | undefined>>()
   const inFlight = new Map<number, number>()
@@ -78,16 +81,15 @@ export const make = Effect.fnUntraced(function* (
     renewing.delete(lane)
     wake()
   })
-  const post = Effect.fnUntraced(function* ({ batches, broker, nodeId }: Request) {
+  const post = Effect.fnUntraced(function* (
+    { batches, broker, nodeId }: Request,
+    partitions: ReadonlyArray<ProducePartition>
+  ) {
     const result = yield* Effect.result(
       connections.request(broker, produce, {
         transactionalId: null,
         timeout: Math.max(1_000, settings.requestTimeout * 0.8),
-        partitions: batches.map(({ batch, lane }) => ({
-          topic: lane.topic,
-          partition: lane.partition,
-          batch: batch.encoded!
-        }))
+        partitions
       })
     )
     inFlight.set(nodeId, inFlight.get(nodeId)! - 1)
@@ -151,9 +153,8 @@ export const make = Effect.fnUntraced(function* (
     const next = () => gather({ lanes, metadata, settings, inFlight, now })
     for (let requests = next(); requests.length > 0; requests = next()) {
       for (const request of requests) {
-        for (const sent of request.batches) seal(sent, settings)
         inFlight.set(request.nodeId, (inFlight.get(request.nodeId) ?? 0) + 1)
-        yield* fork(post(request))
+        yield* fork(post(request, seal(request, settings)))
       }
     }
     const waiting = lanes.filter(({ queue }) => queue.length > 0)
@@ -189,12 +190,12 @@ export const make = Effect.fnUntraced(function* (
   )
 
   const laneOf = (lanesOfTopic: Array<Lane.Lane | undefined>, record: ProducerRecord): Lane.Lane => {
-    const lane = (lanesOfTopic[record.partition] = Lane.make(record, firstIdentity))
+    const lane = (lanesOfTopic[record.partition] = Lane.make(record, firstIdentity, buffers))
     lanes.push(lane)
     return lane
   }
 
-  const enqueue = (records: ReadonlyArray<ProducerRecord>, sizes: ReadonlyArray<number>, delivery: Lane.Delivery) => {
+  const enqueue = (records: ReadonlyArray<ProducerRecord>, bounds: ReadonlyArray<number>, delivery: Lane.Delivery) => {
     const now = clock.currentTimeMillisUnsafe()
     let topic: string | undefined
     let ofTopic: Array<Lane.Lane | undefined> = []
@@ -206,41 +207,40 @@ export const make = Effect.fnUntraced(function* (
         lanesByTopic.set(topic, ofTopic)
       }
       const lane = ofTopic[record.partition] ?? laneOf(ofTopic, record)
-      Lane.append(lane, { record, size: sizes[index]!, delivery, index }, now, batchBytes)
+      const bound = bounds[index]!
+      Lane.append(Lane.room(lane, bound, now, batchBytes), record, bound, delivery, index)
     }
     wake()
   }
 
-  const send: Producer["send"] = Effect.fnUntraced(function* (records: ReadonlyArray<ProducerRecord>) {
-    if (over !== undefined) return yield* Effect.failCause(over)
-    if (records.length === 0) return []
-    const sizes = records.map(sizeBound)
-    const large = sizes.findIndex((size) => size > settings.bufferBytes)
-    if (large >= 0) return yield* Deliveries.tooLarge(records[large]!, sizes[large]!, settings.bufferBytes)
-    const bytes = Math.min(
-      sizes.reduce((sum, size) => sum + size, 0),
-      settings.bufferBytes
-    )
-    return yield* Effect.uninterruptibleMask(
-      Effect.fnUntraced(function* (restore) {
-        yield* restore(room.take(bytes))
-        if (over !== undefined) {
-          yield* room.release(bytes)
-          return yield* Effect.failCause(over)
-        }
-        const answer = Deferred.makeUnsafe<ReadonlyArray<number>, KafkaError>()
-        enqueue(records, sizes, {
-          remaining: records.length,
-          offsets: records.map(() => -1),
-          bytes,
-          failure: undefined,
-          finished: ({ failure, offsets }) =>
-            Deferred.doneUnsafe(answer, failure === undefined ? Exit.succeed(offsets) : Exit.fail(failure))
+  // Neither generator nor closure that waits holds the records: they are encoded, and may be collected before they are acknowledged.
+  const send: Producer["send"] = (records) =>
+    Effect.suspend(() => {
+      if (over !== undefined) return Effect.failCause(over)
+      if (records.length === 0) return Effect.succeed([])
+      const bounds = records.map(sizeBound)
+      let all = 0
+      for (let n = 0; n < bounds.length; n++) {
+        if (bounds[n]! > settings.bufferBytes) return Deliveries.tooLarge(records[n]!, bounds[n]!, settings.bufferBytes)
+        all += bounds[n]!
+      }
+      const bytes = Math.min(all, settings.bufferBytes)
+      return Effect.uninterruptibleMask((restore) =>
+        Effect.flatMap(restore(room.take(bytes)), () => {
+          if (over !== undefined) return Effect.andThen(room.release(bytes), Effect.failCause(over))
+          const answer = Deferred.makeUnsafe<ReadonlyArray<number>, KafkaError>()
+          enqueue(records, bounds, {
+            remaining: records.length,
+            offsets: Array.from(bounds).fill(-1),
+            bytes,
+            failure: undefined,
+            finished: ({ failure, offsets }) =>
+              Deferred.doneUnsafe(answer, failure === undefined ? Exit.succeed(offsets) : Exit.fail(failure))
+          })
+          return restore(Deferred.await(answer))
         })
-        return yield* restore(Deferred.await(answer))
-      })
-    )
-  })
+      )
+    })
 
   return { send }
 })

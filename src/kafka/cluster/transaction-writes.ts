@@ -2,7 +2,8 @@ import { Clock, Effect } from "effect"
 import { partitionId } from "../records.ts"
 import type { ProducerRecord, TopicPartition } from "../records.ts"
 import { pause } from "./backoff.ts"
-import { batchBytes, encodeBatch, sign, sizeBound } from "./batch-encoder.ts"
+import { batchBytes, RecordBatch, sign, sizeBound } from "./batch-encoder.ts"
+import type { Buffers } from "./buffers.ts"
 import type { Broker, Connections } from "./connections.ts"
 import type { Metadata } from "./metadata.ts"
 import { produce } from "./produce-api.ts"
@@ -15,73 +16,50 @@ import { Stopped, verdict, worst } from "./transaction-outcome.ts"
 /** Bytes of records a transaction may have: more could not be written in a transaction's time. */
 const maxTransactionBytes = 64 * 1024 * 1024
 
-/** Records that go to a partition as one batch. */
-interface Piece {
-  readonly records: ReadonlyArray<ProducerRecord>
-  readonly bytes: number
-}
-
 /** The batches of one partition that are still to be written, in order. */
 interface PartitionWrites extends TopicPartition {
-  readonly pieces: Array<Piece>
+  readonly pieces: Array<RecordBatch>
   /** An attempt of the first piece got no clear answer. */
   doubtful: boolean
 }
 
 export type Prepared = ReadonlyArray<PartitionWrites>
 
-const bytesOf = (records: ReadonlyArray<ProducerRecord>) => records.reduce((sum, record) => sum + sizeBound(record), 0)
-
-const halves = ({ records }: Piece): [Piece, Piece] => {
-  const middle = records.length >> 1
-  const [first, second] = [records.slice(0, middle), records.slice(middle)]
-  return [
-    { records: first, bytes: bytesOf(first) },
-    { records: second, bytes: bytesOf(second) }
-  ]
-}
-
-/** The records by partition, in batches of a size brokers take. */
+/** The records by partition, encoded, in batches of a size brokers take. */
 export const prepare = Effect.fnUntraced(function* (
   records: ReadonlyArray<ProducerRecord>,
-  settings: Settings
+  settings: Settings,
+  buffers: Buffers
 ): Effect.fn.Return<Prepared, Stopped> {
-  const partitions = new Map<
-    string,
-    {
-      topic: string
-      partition: number
-      doubtful: boolean
-      pieces: Array<{ records: Array<ProducerRecord>; bytes: number }>
-    }
-  >()
+  const partitions = new Map<string, PartitionWrites>()
+  let writes: PartitionWrites | undefined
   let total = 0
   for (const record of records) {
     const { partition, topic } = record
-    const id = partitionId(topic, partition)
-    let writes = partitions.get(id)
-    if (writes === undefined) partitions.set(id, (writes = { topic, partition, doubtful: false, pieces: [] }))
-    const size = sizeBound(record)
-    total += size
-    const last = writes.pieces.at(-1)
-    if (last !== undefined && last.bytes + size <= batchBytes) {
-      last.records.push(record)
-      last.bytes += size
-    } else {
-      writes.pieces.push({ records: [record], bytes: size })
+    if (writes === undefined || writes.partition !== partition || writes.topic !== topic) {
+      const id = partitionId(topic, partition)
+      writes = partitions.get(id) ?? { topic, partition, doubtful: false, pieces: [] }
+      partitions.set(id, writes)
     }
-    if (size > settings.bufferBytes) {
+    const bound = sizeBound(record)
+    total += bound
+    if (bound > settings.bufferBytes) {
       return yield* new Stopped({
         outcome: "refused",
-        message: `a record of ${size} bytes for topic ${topic} is larger than bufferBytes (${settings.bufferBytes})`
+        message: `a record of ${bound} bytes for topic ${topic} is larger than bufferBytes (${settings.bufferBytes})`
       })
     }
-  }
-  if (total > maxTransactionBytes) {
-    return yield* new Stopped({
-      outcome: "refused",
-      message: `a transaction of ${total} bytes; ${maxTransactionBytes} are allowed`
-    })
+    if (total > maxTransactionBytes) {
+      return yield* new Stopped({
+        outcome: "refused",
+        message: `a transaction of more than ${maxTransactionBytes} bytes`
+      })
+    }
+    const last = writes.pieces.at(-1)
+    const full = last === undefined || last.bytes + bound > batchBytes
+    const piece = full ? new RecordBatch(buffers, bound, true) : last
+    if (full) writes.pieces.push(piece)
+    piece.append(record, bound)
   }
   return [...partitions.values()]
 })
@@ -106,8 +84,7 @@ export const make = (
   const sequenceOf = ({ partition, topic }: TopicPartition) => sequences.get(partitionId(topic, partition)) ?? 0
 
   const encode = (writes: PartitionWrites): Buffer => {
-    const { bytes, records } = writes.pieces[0]!
-    const batch = encodeBatch(records, bytes, { compression: settings.compression, transactional: true })
+    const batch = writes.pieces[0]!.seal(settings.compression)
     sign(batch, { ...identity, baseSequence: sequenceOf(writes) })
     return batch
   }
@@ -122,11 +99,9 @@ export const make = (
     const error = answer === undefined ? "REQUEST_TIMED_OUT" : errorName(answer.errorCode)
     if (error === "NONE") {
       writes.pieces.shift()
+      piece.release()
       writes.doubtful = false
-      sequences.set(
-        partitionId(writes.topic, writes.partition),
-        (sequenceOf(writes) + piece.records.length) % 0x80000000
-      )
+      sequences.set(partitionId(writes.topic, writes.partition), (sequenceOf(writes) + piece.count) % 0x80000000)
       return false
     }
     const judged = verdict(error)
@@ -134,8 +109,8 @@ export const make = (
       writes.doubtful = true
       return true
     }
-    if (judged === "refused" && piece.records.length > 1) {
-      writes.pieces.splice(0, 1, ...halves(piece))
+    if (judged === "refused" && piece.count > 1) {
+      writes.pieces.splice(0, 1, ...piece.halves())
       return false
     }
     return yield* stop(error, `partition ${writes.partition} of topic ${writes.topic}`)

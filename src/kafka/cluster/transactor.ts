@@ -4,6 +4,7 @@ import type { KafkaError, TransactionOutcome } from "../errors.ts"
 import type { Transaction, Transactor } from "../kafka.ts"
 import { again, done, retrying } from "./backoff.ts"
 import type { Attempt } from "./backoff.ts"
+import * as Buffers from "./buffers.ts"
 import type { ConnectionError, Connections } from "./connections.ts"
 import * as Coordinator from "./coordinator.ts"
 import type { Metadata } from "./metadata.ts"
@@ -19,6 +20,9 @@ import * as Writes from "./transaction-writes.ts"
 /** An end that fails leaves the transaction open: the next one of this epoch would carry its records along. */
 const unended = ({ cause, message, outcome }: Stopped, before = "") =>
   new Stopped({ outcome: outcome === "fenced" ? outcome : "unclear", message: before + message, cause })
+
+/** Bytes of buffers a transactor keeps for its next transactions. */
+const keptBytes = 4 * 1024 * 1024
 
 /**
  * The protocol of KIP-98 and KIP-447: InitProducerId once; then, for each transaction, AddPartitionsToTxn and AddOffsetsToTxn,
@@ -58,6 +62,7 @@ export const make = Effect.fnUntraced(function* (
     return isTransient(error) ? again(why) : yield* why
   })
   const identity = yield* retrying(settings.patience, takeOver)
+  const buffers = Buffers.make(keptBytes)
   const writes = Writes.make(settings, metadata, connections, identity)
 
   /** How the transactor ended, if it has. */
@@ -145,7 +150,7 @@ export const make = Effect.fnUntraced(function* (
     )
 
   const run = Effect.fnUntraced(function* ({ offsets, records }: Transaction): Effect.fn.Return<void, Stopped> {
-    const prepared = yield* Writes.prepare(records, settings)
+    const prepared = yield* Writes.prepare(records, settings, buffers)
     openedAt = yield* Clock.currentTimeMillis
     // The commit itself needs some of the transaction's time too.
     const deadline = openedAt + timeout * 0.8
