@@ -12,6 +12,7 @@ export interface End {
 
 /** A child process of this test, killed with its scope if it still runs. */
 export interface Running {
+  readonly pid: number
   /** Waits for a line that matches, also one that has been printed already. */
   line(pattern: RegExp): Effect.Effect<string>
   readonly stderr: () => string
@@ -62,6 +63,7 @@ export const run = Effect.fnUntraced(function* (binary: string, ...args: Readonl
     Effect.die(new Error(`the process ended with ${code ?? signal} first: ${stderr}`))
   )
   return {
+    pid: child.pid ?? 0,
     line: (pattern) => Effect.raceFirst(line(pattern), silent),
     stderr: () => stderr,
     printed: () => printed,

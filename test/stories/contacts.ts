@@ -5,10 +5,10 @@ import { ask, browser, get, named, next, until, World } from "./world.ts"
 
 /** Uploads a file; the import's id. Who gets no answer uploads again: the later import wins, so nothing is there twice. */
 export const upload = Effect.fnUntraced(function* (file: Uint8Array | string, channel: string) {
-  const answer = yield* ask("POST", `/imports?channel=${channel}`, {
-    body: file,
-    headers: { "content-type": "text/csv" }
-  })
+  const answer = yield* until(
+    ask("POST", `/imports?channel=${channel}`, { body: file, headers: { "content-type": "text/csv" } }),
+    ({ status }) => status !== 503
+  )
   assert.strictEqual(answer.status, 202, answer.text)
   return (JSON.parse(answer.text) as { readonly importId: string }).importId
 })

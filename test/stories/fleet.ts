@@ -22,8 +22,16 @@ export interface System {
 export interface Ship {
   readonly name: string
   readonly url: string
+  /** Of its present life. */
+  readonly pid: () => number
   /** SIGKILL, and anew at once. */
   readonly kill: Effect.Effect<void>
+  /** SIGTERM, and anew when it has ended, which must be well. */
+  readonly restart: Effect.Effect<void>
+  /** SIGSTOP, and SIGCONT after so many seconds: it lives on. */
+  freeze(seconds: number): Effect.Effect<void>
+  /** SIGKILL, for good. */
+  readonly end: Effect.Effect<End>
   /** SIGTERM; how it ended. */
   readonly stop: Effect.Effect<End>
   readonly stderr: () => string
@@ -38,7 +46,7 @@ const keyFile = Effect.gen(function* () {
   return { directory, path }
 })
 
-/** Starts a process, up when this returns; it ends with the scope. */
+/** Starts a process, up when this returns; it is asked to end with the scope. */
 export const launch = Effect.fnUntraced(function* (
   system: System,
   name: string,
@@ -57,22 +65,42 @@ export const launch = Effect.fnUntraced(function* (
       run("env", `SIXFOLD_PAYMENT_URL=${system.payments}`, process.execPath, main, "start", ...of, ...here, ...flags),
       scope
     )
-    const line = yield* running.line(/ is up at /)
-    return /http:\/\/\S+/.exec(line)![0]
+    const line = yield* running.line(/ is up(,| at )/)
+    return /http:\/\/\S+/.exec(line)?.[0]
   })
   const url = yield* start("0")
+  const drained = Effect.suspend(() => Effect.andThen(running.kill("SIGTERM"), running.ended))
+  yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeout(drained, "20 seconds")))
+  const port = url === undefined ? "0" : new URL(url).port
+  const anew = Effect.gen(function* () {
+    yield* Scope.close(scope, Exit.void)
+    scope = yield* Scope.fork(outer)
+    yield* start(port)
+  })
   return {
     name,
-    url,
+    url: url ?? "",
+    pid: () => running.pid,
     kill: Effect.gen(function* () {
       yield* running.kill("SIGKILL")
       const end = yield* running.ended
       if (end.signal !== "SIGKILL") throw new Error(`${name} had ended before: ${running.stderr().slice(-2_000)}`)
-      yield* Scope.close(scope, Exit.void)
-      scope = yield* Scope.fork(outer)
-      yield* start(new URL(url).port)
+      yield* anew
     }),
-    stop: Effect.suspend(() => Effect.andThen(running.kill("SIGTERM"), running.ended)),
+    restart: Effect.gen(function* () {
+      yield* running.kill("SIGTERM")
+      const { code, signal } = yield* running.ended
+      if (code !== 0) throw new Error(`${name} ended with ${code ?? signal}: ${running.stderr().slice(-2_000)}`)
+      yield* anew
+    }),
+    freeze: (seconds) =>
+      Effect.gen(function* () {
+        yield* running.kill("SIGSTOP")
+        yield* Effect.sleep(`${seconds} seconds`)
+        yield* running.kill("SIGCONT")
+      }),
+    end: Effect.suspend(() => Effect.andThen(running.kill("SIGKILL"), running.ended)),
+    stop: drained,
     stderr: () => running.stderr()
   }
 })

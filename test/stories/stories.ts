@@ -9,9 +9,9 @@ import { sites } from "./sites.ts"
 import type { World } from "./world.ts"
 
 /** Minutes a story may take, in the least lucky world and on a busy machine. */
-const limit = 5
+export const limit = 5
 
-const all = {
+export const all = {
   "consume and project: every process answers with the apps of each site as its latest version has them": sites,
   "end-to-end events: who uploads a file watches it to its end, and what was in it is there once": contacts,
   "in-memory key-value store: what is written anywhere is read everywhere, and of those who race one wins": config,

@@ -87,19 +87,22 @@ export const ask = Effect.fnUntraced(function* (method: string, path: string, { 
   }
 })
 
-/** What must be taken. */
-export const told = (method: string, path: string, body?: unknown) =>
-  Effect.map(ask(method, path, body === undefined ? {} : { body }), ({ status, text }) => {
-    if (status !== 202) throw new Error(`${method} ${path}: ${status} ${text}`)
-    return JSON.parse(text) as Readonly<Record<string, unknown>>
-  })
+/** What must be taken; whoever is told that it cannot be now tells it again, as the answer says. */
+export const told = Effect.fnUntraced(function* (method: string, path: string, body?: unknown) {
+  for (;;) {
+    const { status, text } = yield* ask(method, path, body === undefined ? {} : { body })
+    if (status === 202) return JSON.parse(text) as Readonly<Record<string, unknown>>
+    if (status !== 503) throw new Error(`${method} ${path}: ${status} ${text}`)
+    yield* Effect.sleep("1 second")
+  }
+})
 
 /** What a GET answers; undefined where there is none (yet). */
 export const get = (path: string, at?: number) =>
   Effect.map(ask("GET", path, at === undefined ? {} : { at }), ({ status, text }) => {
     if (status === 404) return undefined
     if (status !== 200) throw new Error(`GET ${path}: ${status} ${text}`)
-    return JSON.parse(text) as any
+    return JSON.parse(text)
   })
 
 /** A view lags behind: asks until it is as it must become. The test's time is the limit; then `last` says how it was. */
