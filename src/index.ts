@@ -42,6 +42,6 @@ export type Topology<R> = TopologyType<R>
 /**
  * - `make(name, …nodes)`: a topology as a value; `provide(layer)` gives all its nodes a service.
  * - `layer(topology, options)`: runs it, or some of it, under supervision, in a program of one's own.
- * - `main(topology)`: the command line around it: `start`, `topology`, `topics`, `import`.
+ * - `main(topology)`: the command line around it, the same as `sixfold`'s.
  */
 export const Topology = { make, provide, layer, main }

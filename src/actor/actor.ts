@@ -14,6 +14,11 @@ export interface DeadLetter {
     | { readonly timer: string; readonly due: DateTime.Utc }
 }
 
+/**
+ * What an actor does: one handler for messages, one for each of its timers, one for its dead letters. A handler takes the state and
+ * answers the next; what it does besides goes through `turn`, and is settled with the state or not at all. It may run more than once for
+ * a message (after a failure, a crash, a move), so what it does outside of the log needs `turn.idempotencyKey`.
+ */
 export type Handlers<K, M, S, Timer extends string> = {
   /** The next state. Its Effect may fail with tagged errors, and use any service the topology provides. */
   readonly message: (state: S, message: M, turn: Turn<K, Timer>) => Effect.Effect<S, any, any>
@@ -44,6 +49,7 @@ export interface Actor<out K, out M, out S, out E, out R> {
     readonly services: () => R
   }
 }
+/** An actor of whatever types: what a list of actors holds. */
 export interface AnyActor extends Actor<any, any, any, any, any> {}
 
 type Handle = (state: unknown, turn: Turn<unknown, string>) => Effect.Effect<unknown, unknown, unknown>
@@ -76,6 +82,7 @@ export interface Undecided<K, M, S, Timer extends string, E, R> {
   errors<DR = never>(decisions: Decisions<E, S, K, Timer, DR>): Actor<K, M, S, E, R | DR>
 }
 
+/** An actor, where its handlers cannot fail; else one that waits for its decisions (`errors`). */
 export type Handled<K, M, S, Timer extends string, E, R> = [E] extends [never]
   ? Actor<K, M, S, never, R>
   : Undecided<K, M, S, Timer, E, R>
@@ -96,6 +103,7 @@ export interface UndecidedOnce<K, M, E, R> {
   }): Actor<K, M, void, E, R>
 }
 
+/** An actor without handlers yet: what `Actor.make` answers. */
 export interface Declared<K, M, S, Timer extends string> {
   readonly name: string
   /** The handlers. Where they can fail with typed errors, `errors` is demanded next: a decision for each. */

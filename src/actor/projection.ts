@@ -31,6 +31,7 @@ export interface Projection<out R> {
   readonly definition: ProjectionDefinition
   readonly "~R": () => R
 }
+/** A projection as a node of a topology. */
 export interface AnyProjection<out R = any> extends Projection<R> {}
 
 /**

@@ -39,6 +39,7 @@ export interface Topic<in out K, in out V> {
   readonly "~key": K
 }
 
+/** A topic of whatever types: what a list of topics holds. */
 export interface AnyTopic extends Topic<any, any> {}
 
 /** Options shared by all topics. */

@@ -14,6 +14,7 @@ export interface WebSocketLike {
   addEventListener(type: "error", listener: () => void): void
 }
 
+/** The global `WebSocket`, or a class like it: that of the package ws, say. */
 export type WebSocketConstructor = new (url: string, protocols: Array<string>) => WebSocketLike
 
 export interface ConnectionOptions {

@@ -17,6 +17,7 @@ export type { ClientErrorReason } from "./error.ts"
 export type { StatusEvent } from "./protocol.ts"
 export type { ChannelToken, Gap, Status, Update } from "./subscription.ts"
 
+/** How `connect` connects. All of it has defaults; times are in milliseconds. */
 export interface ConnectOptions {
   /** The bearer token of the server's HTTP interface. */
   readonly token?: string
@@ -34,6 +35,7 @@ export interface ConnectOptions {
   readonly silence?: number
 }
 
+/** A connection to `/channels` that stays, over whatever sockets it takes: what `connect` answers. */
 export interface Client {
   /** This client's own channel: its id is for requests (`POST /imports?channel=`), its token, as of now, for followers elsewhere. */
   readonly channel: ChannelToken

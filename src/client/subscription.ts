@@ -12,6 +12,7 @@ export interface Gap {
   readonly type: "gap"
 }
 
+/** What an iteration over a channel yields. */
 export type Update = Status | Gap
 
 /** A channel, what allows to follow it, and where to begin; without `after`: the newest of each (kind, id). */

@@ -165,4 +165,5 @@ const make = Effect.fnUntraced(function* (path: string) {
 const layer = (path: string): Layer.Layer<SqlClient.SqlClient, SqlError.SqlError> =>
   Layer.effect(SqlClient.SqlClient, make(path)).pipe(Layer.provide(Reactivity.layer))
 
+/** SQLite as the database of projections and routes: `Sqlite.layer(path)`, or `":memory:"`. */
 export const Sqlite = { layer }

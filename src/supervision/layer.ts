@@ -23,6 +23,7 @@ import type { PlannedNode, Selection, TopologyError } from "./plan.ts"
 import * as Supervisor from "./supervisor.ts"
 import { deadLetterTopics, declaredTopics } from "./topics.ts"
 
+/** How `Topology.layer` runs a topology: which of its actors and how many of each (default: all, one of each), and under which names. */
 export interface LayerOptions<E = never, R = never> extends Selection {
   /** Prefix of groups and transactional ids. Default "sixfold". */
   readonly app?: string

@@ -19,6 +19,7 @@ import { recoverTransactions } from "./transactions.ts"
 import type { Background } from "./transactor.ts"
 import * as Writer from "./writer.ts"
 
+/** Where the embedded broker keeps its log, and how it cleans. */
 export interface Options {
   /** Where the log is kept, in a file of its own; absent: in memory. The directory is made if it is missing. */
   readonly directory?: string

@@ -3,6 +3,7 @@ import type { KafkaRecord } from "../../kafka/records.ts"
 import { hasValue } from "./topics.ts"
 import type { KvTopics } from "./topics.ts"
 
+/** What a key holds. */
 export interface KvEntry<V> {
   readonly value: V
   /** Counts the writes of this key, also over deletes. */

@@ -15,6 +15,10 @@ export { KvConflict, KvUnknown } from "./errors.ts"
 export type { KvFilter } from "./replica.ts"
 export type { KvWrite } from "./write.ts"
 
+/**
+ * An in-memory key-value store: every process reads its own copy of a compacted topic, and one writer decides about each write, so that a
+ * compare-and-set lets exactly one of several win.
+ */
 export interface KvStore<V> extends Store<V> {}
 
 /** A store as a service class, and as a node of a topology, which runs its writer. */
@@ -24,6 +28,7 @@ export interface KvStoreClass<Self, V>
   readonly layer: Layer.Layer<Self, KafkaError, Kafka>
 }
 
+/** How a store is declared. */
 export interface KvStoreOptions<V> {
   readonly value: Plain<V>
   /** Of its three topics. Default 12; it cannot change later. */

@@ -18,6 +18,7 @@ export class SimulationFailed extends Schema.TaggedError<SimulationFailed>()("Si
   }
 }
 
+/** How much is simulated. */
 export interface SimulateOptions extends Omit<Options, "seed"> {
   /** How many seeds. Default 30; about 60 ms each for a small topology. */
   readonly seeds?: number

@@ -1,0 +1,4 @@
+import { Topology } from "sixfold"
+import topology from "./topology.ts"
+
+Topology.main(topology)
