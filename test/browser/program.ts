@@ -100,7 +100,7 @@ export class Program {
   }
 }
 
-/** Asks the program as another user would: beside the page. */
+/** Asks the program as another user would: beside the page. Asks again where the answer was late: a busy machine, not a fault. */
 export const send = async (
   program: Program,
   method: string,
@@ -114,6 +114,8 @@ export const send = async (
     headers: { "content-type": "application/json", ...headers },
     ...content
   })
-  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`)
-  return response
+  if (response.ok) return response
+  const answer = await response.text()
+  if (response.status === 503) return send(program, method, path, body, headers)
+  throw new Error(`${method} ${path.slice(0, 100)}: ${response.status} ${answer.slice(0, 300)}`)
 }

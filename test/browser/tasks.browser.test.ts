@@ -42,7 +42,7 @@ describe("with the keyboard alone", () => {
       page,
       page
         .getByRole("group", { name: "Graph of actors and topics" })
-        .getByRole("link", { name: /^renewals, keyed: running, 1 replica/ })
+        .getByRole("link", { name: /^renewals running · keyed ×1 lag 0/ })
     )
     await shows(page.getByRole("heading", { level: 1, name: "renewals" }))
     await shows(part(page, "Partitions").getByRole("cell", { name: "11", exact: true }).first())

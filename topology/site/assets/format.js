@@ -68,7 +68,13 @@ export const pretty = (value) => {
 export const money = (minor, currency) => {
   try {
     const format = new Intl.NumberFormat("en", { style: "currency", currency })
-    return format.format(minor / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2))
+    const digits = format.resolvedOptions().maximumFractionDigits ?? 2
+    // As a decimal text: a division would round what is large.
+    const text = BigInt(minor)
+      .toString()
+      .padStart(digits + 1, "0")
+    const at = text.length - digits
+    return format.format(digits === 0 ? text : `${text.slice(0, at)}.${text.slice(at)}`)
   } catch {
     return `${number(minor)} ${clipped(currency, 8)}`
   }

@@ -79,7 +79,7 @@ export const table = (label, columns, isStacked = false) => {
       : h("th", { scope: "col", class: "number" }, column.number)
   const element = h(
     "div",
-    { class: "scroll", role: "region", "aria-label": label, tabindex: "0" },
+    { class: "scroll", role: "group", "aria-label": label, tabindex: "0" },
     h("table", { class: isStacked ? "stacked" : undefined }, h("thead", {}, h("tr", {}, columns.map(heading))), body)
   )
   return { element, body }

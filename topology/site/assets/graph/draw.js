@@ -1,7 +1,7 @@
 // The graph as SVG, and its actors as they are now.
 
 import { s, setAttribute, setText } from "../dom.js"
-import { clipped, compact, number, plural, rate } from "../format.js"
+import { clipped, compact, rate } from "../format.js"
 import { summaryOf } from "../system.js"
 import { layout } from "./layout.js"
 import { graphOf } from "./model.js"
@@ -50,28 +50,29 @@ const drawTopic = ({ height, name, width }, { x, y }) =>
     s("text", { x: width / 2, y: height / 2 + 4 }, clipped(name, 26))
   )
 
-const counts = ({ lag, replicas, restarts }, perSecond) =>
+const counts = ({ lag, replicas }, perSecond) =>
+  [`×${replicas}`, `lag ${compact(lag)}`, ...(perSecond === undefined ? [] : [rate(perSecond)])].join("  ")
+
+const trouble = ({ held, restarts }, letters) =>
   [
-    `×${replicas}`,
-    `lag ${compact(lag)}`,
-    ...(perSecond === undefined ? [] : [rate(perSecond)]),
-    ...(restarts === 0 ? [] : [`↻${compact(restarts)}`])
-  ].join("  ")
+    `${compact(restarts)} ${restarts === 1 ? "restart" : "restarts"}`,
+    ...(letters === 0 ? [] : [`${compact(letters)} dead`]),
+    ...(held === 0 ? [] : [`${compact(held)} held`])
+  ].join(" · ")
 
 const drawActor = ({ height, kind, name, width }, { x, y }) => {
-  const [state, line] = [s("text", { x: 26, y: 36, class: "state" }), s("text", { x: 12, y: 50, class: "counts" })]
-  const letters = s("text", { x: width - 10, y: 36, class: "trouble-count" })
-  const held = s("text", { x: width - 10, y: 50, class: "trouble-count" })
+  const state = s("text", { x: 26, y: 36, class: "state" })
+  const [first, second] = [s("text", { x: 12, y: 51, class: "counts" }), s("text", { x: 12, y: 65, class: "counts" })]
   const element = s(
     "a",
     { class: "actor", href: `#/actors/${encodeURIComponent(name)}`, transform: `translate(${x} ${y})` },
     s("rect", { width, height, rx: 10, class: "box" }),
-    s("text", { x: 12, y: 19, class: "name" }, clipped(name, 21)),
     s("circle", { cx: 17, cy: 32, r: 4, class: "dot" }),
-    state,
-    letters,
-    line,
-    held
+    // The spaces part the words of the link's name.
+    ...[s("text", { x: 12, y: 19, class: "name" }, clipped(name, 21)), state, first, second].flatMap((text) => [
+      text,
+      " "
+    ])
   )
   return {
     element,
@@ -79,23 +80,10 @@ const drawActor = ({ height, kind, name, width }, { x, y }) => {
       const summary = summaryOf(actor)
       setAttribute(element, "data-state", actor.state)
       setText(state, `${actor.state} · ${kind}`)
-      setText(line, kind === "routes" ? "HTTP and WebSocket" : counts(summary, perSecond))
-      setText(held, summary.held === 0 ? "" : `${compact(summary.held)} held`)
-      setText(letters, actor.deadLetters === 0 ? "" : `✉ ${compact(actor.deadLetters)}`)
-      const told = [
-        `${name}, ${kind}: ${actor.state}`,
-        ...(kind === "routes"
-          ? []
-          : [
-              plural(summary.replicas, "replica"),
-              `lag ${number(summary.lag)}`,
-              ...(perSecond === undefined ? [] : [rate(perSecond)]),
-              plural(summary.restarts, "restart"),
-              `${number(summary.held)} held`,
-              plural(actor.deadLetters, "dead letter")
-            ])
-      ]
-      setAttribute(element, "aria-label", told.join(", "))
+      if (kind === "routes") return setText(first, "HTTP and WebSocket")
+      setText(first, counts(summary, perSecond))
+      setText(second, trouble(summary, actor.deadLetters))
+      setAttribute(second, "class", summary.held > 0 || actor.deadLetters > 0 ? "counts bad" : "counts")
     }
   }
 }

@@ -2,7 +2,7 @@
 
 /** Text of these sizes in the page's fonts, about. */
 const actorWidth = 162
-const actorHeight = 58
+const actorHeight = 74
 const topicHeight = 24
 const topicWidth = (name) => Math.min(190, Math.max(60, Math.ceil(name.length * 6.6) + 22))
 

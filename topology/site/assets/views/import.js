@@ -21,7 +21,7 @@ const now = { id: undefined, newest: undefined, upload: undefined, logged: 0, li
 const listeners = new Set()
 const changed = () => listeners.forEach((listener) => listener())
 
-const log = (text) => {
+const note = (text) => {
   now.lines.push({ text, at: new Date().toLocaleTimeString("en", { hour12: false }) })
   now.lines.splice(0, now.lines.length - logLines)
 }
@@ -36,7 +36,9 @@ const received = (event) => {
   const { rows, state } = event
   const counted = rows.imported + rows.rejected + rows.failed
   if (isOver(state) || counted - now.logged >= (rows.total ?? 0) / 20) {
-    log(`${state}: ${number(rows.imported)} imported, ${number(rows.rejected)} rejected, ${number(rows.failed)} failed`)
+    note(
+      `${state}: ${number(rows.imported)} imported, ${number(rows.rejected)} rejected, ${number(rows.failed)} failed`
+    )
     now.logged = counted
   }
   changed()
@@ -60,7 +62,7 @@ const send = (file, sent) =>
 const upload = async (file) => {
   Object.assign(now, { id: undefined, newest: undefined, upload: 0, logged: 0 })
   early.clear()
-  log(`Uploading ${clipped(file.name)} (${number(file.size)} bytes)`)
+  note(`Uploading ${clipped(file.name)} (${number(file.size)} bytes)`)
   changed()
   try {
     const { answer, status } = await send(file, (part) => {
@@ -69,10 +71,10 @@ const upload = async (file) => {
     })
     if (status !== 202) throw new Error(answer?.message ?? `The server answered ${status}`)
     now.id = answer.importId
-    log(`Accepted as ${now.id}`)
+    note(`Accepted as ${now.id}`)
     if (early.has(now.id)) received(early.get(now.id))
   } catch (error) {
-    log(error.message)
+    note(error.message)
     complain(error)
   } finally {
     now.upload = undefined
@@ -82,7 +84,7 @@ const upload = async (file) => {
 
 const cancel = async () => {
   await request("DELETE", `/imports/${now.id}`)
-  log("Cancelling; what has begun is finished first")
+  note("Cancelling; what has begun is finished first")
   changed()
 }
 
@@ -133,7 +135,8 @@ export const show = (main, { life }) => {
   )
   const rejects = button("Download the rejected rows", download, { class: "quiet" })
   const outcome = h("p", { role: "status", class: "outcome" })
-  const lines = h("ol", { class: "log", role: "log", "aria-label": "Log of the import", tabindex: "0" })
+  const lines = h("ol")
+  const log = h("div", { class: "log", role: "log", "aria-label": "Log of the import", tabindex: "0" }, lines)
   const none = empty("What happens is written here.")
   main.append(
     head(
@@ -142,7 +145,7 @@ export const show = (main, { life }) => {
     ),
     section("File", form),
     section("Progress", bar, told, facts, outcome, h("div", { class: "actions" }, rejects)),
-    section("Log", none, lines)
+    section("Log", none, log)
   )
 
   let drawn = []
@@ -152,8 +155,8 @@ export const show = (main, { life }) => {
     while (lines.childElementCount > now.lines.length) lines.firstElementChild.remove()
     drawn = [...now.lines]
     none.hidden = drawn.length > 0
-    lines.hidden = drawn.length === 0
-    if (fresh.length > 0) lines.scrollTop = lines.scrollHeight
+    log.hidden = drawn.length === 0
+    if (fresh.length > 0) log.scrollTop = log.scrollHeight
   }
   const draw = () => {
     const { part, text } = phase()

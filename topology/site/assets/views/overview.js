@@ -48,7 +48,7 @@ export const show = (main, { life }) => {
   const top = head("Overview", "Actors and the topics between them, as they are now.")
   const good = h("p", { class: "good" }, "Nothing is stuck.")
   const list = troubleList(top.querySelector("h1"))
-  const box = h("div", { class: "scroll graph-box", role: "region", "aria-label": "Graph", tabindex: "0" })
+  const box = h("div", { class: "scroll graph-box", role: "group", "aria-label": "Graph, scrollable", tabindex: "0" })
   const rows = table("Actors", columns)
   const updateRows = keyed(
     rows.body,

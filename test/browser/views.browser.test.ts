@@ -1,0 +1,218 @@
+import axe from "axe-core"
+import type { Browser, Page } from "playwright-core"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { launch } from "./chromium.ts"
+import { expectQuiet, openPage, part, shows } from "./page.ts"
+import { Program, send, startPayments } from "./program.ts"
+import type { Payments } from "./program.ts"
+
+let browser: Browser
+let payments: Payments
+let program: Program
+
+/** What a page that trusted it would run, and what one that did not expect it would burst with. */
+const markup = `<img src=x onerror=alert(1)>`
+const long = "k".repeat(10_000)
+const wide = "w".repeat(250)
+const backwards = "\u202egnp.exe"
+
+const path = (...parts: ReadonlyArray<string>) => `/${parts.map(encodeURIComponent).join("/")}`
+
+beforeAll(async () => {
+  payments = await startPayments()
+  payments.declines = true
+  ;[browser, program] = await Promise.all([launch(), Program.start(undefined, { SIXFOLD_PAYMENT_URL: payments.url })])
+  const terms = { plan: `"><svg onload=alert(1)> ${wide.slice(80)}`, amount: Number.MAX_SAFE_INTEGER, currency: "EUR" }
+  await Promise.all([
+    send(program, "PUT", path("config", markup), { html: "<script>alert(1)</script>", huge: 1e308, long }),
+    send(program, "PUT", path("config", wide), backwards),
+    send(program, "PUT", path("config", backwards), -1e-300),
+    send(program, "PUT", path("inventory", markup), { quantity: 1_000_000_000 }),
+    ...[`${markup}!`, long, backwards].map((key) =>
+      send(program, "POST", path("actors", "renewals", "keys", key, "pause"))
+    ),
+    ...[markup, wide].map((user) =>
+      send(program, "PUT", path("subscriptions", user), { ...terms, renew: { every: "1 second" } })
+    )
+  ])
+})
+afterAll(async () => {
+  await browser.close()
+  await program.end()
+  await payments.close()
+})
+
+const fillIn = async (page: Page, region: string, fields: Readonly<Record<string, string>>, button: string) => {
+  const form = part(page, region)
+  for (const [label, text] of Object.entries(fields)) await form.getByLabel(label, { exact: true }).fill(text)
+  await form.getByRole("button", { name: button, exact: true }).click()
+}
+
+/** How the long key is told of where it is held. */
+const longHeld = /^renewals, key "k+… \(\d+ characters\)/
+
+/** Every view with something in it, and what has to be seen before it is judged. */
+const views: Readonly<Record<string, readonly [view: string, prepare: (page: Page) => Promise<unknown>]>> = {
+  overview: ["", (page) => shows(part(page, "Needs a hand").getByText(longHeld).first())],
+  "an actor": ["actors/renewals", (page) => shows(part(page, "Needs a hand").getByText(longHeld).first())],
+  "an actor that does not exist": [
+    path("actors", markup).slice(1),
+    (page) => shows(page.getByText("There is no actor of this name."))
+  ],
+  import: [
+    "import",
+    async (page) => {
+      const buffer = Buffer.from(`email\nada@example.com\n${markup}\n`)
+      await page.getByLabel("CSV file").setInputFiles({ name: `${markup}.csv`, mimeType: "text/csv", buffer })
+      await page.getByRole("button", { name: "Import", exact: true }).click()
+      await shows(page.getByText("The import has ended: done."))
+    }
+  ],
+  configuration: [
+    "config",
+    async (page) => {
+      await shows(page.getByRole("rowheader", { name: "\\u{202e}gnp.exe" }))
+      await page.getByRole("button", { name: `Edit ${markup}` }).click()
+      await send(program, "PUT", path("config", markup), { html: markup, long })
+      await shows(page.getByText("Somebody else has changed this entry."))
+    }
+  ],
+  "a question": [
+    "config",
+    async (page) => {
+      await page.getByRole("button", { name: `Delete ${markup}` }).click()
+      await shows(page.getByRole("dialog"))
+    }
+  ],
+  subscriptions: [
+    "subscriptions",
+    async (page) => {
+      for (const user of [markup, wide]) await fillIn(page, "Subscribe", { User: user }, "Watch")
+      await shows(
+        part(page, "Watched subscriptions")
+          .getByText(/€90,071,992,547,409.91/)
+          .first()
+      )
+      await shows(part(page, "Watched subscriptions").getByText("failed").first())
+    }
+  ],
+  orders: [
+    "orders",
+    async (page) => {
+      await fillIn(page, "Checkout", { Order: markup, User: markup, SKU: markup }, "Place the order")
+      await shows(part(page, "Watched orders").getByText("confirmed", { exact: true }).first())
+      await shows(part(page, "Stock").getByText(/99.* available/))
+      await fillIn(page, "Watched orders", { "Order to watch": wide.slice(0, 64) }, "Watch")
+      await shows(page.getByText("Not known yet."))
+    }
+  ],
+  "dead letters": [
+    "dead-letters/renewals",
+    async (page) => {
+      const letters = part(page, "Of renewals")
+      await shows(letters.getByRole("heading", { name: markup }).first())
+      await letters.getByText("Value and origin").first().click()
+    }
+  ],
+  keys: ["keys", (page) => shows(page.getByRole("rowheader", { name: /^k{80}… \(10,000 characters\)$/ }))]
+}
+
+type Axe = typeof axe
+
+/** What axe finds, as "rule: where". */
+const violations = async (page: Page): Promise<ReadonlyArray<string>> => {
+  await page.evaluate(axe.source)
+  const found = await page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: Axe }
+    return (await axe.run(document, { resultTypes: ["violations"] })).violations
+  })
+  return found.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${String(target)}`))
+}
+
+/** How far the page reaches beyond the window: a part that scrolls in its own box does not count. */
+const overflow = (page: Page): Promise<number> =>
+  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+
+describe.each(Object.entries(views))("the view of %s", (_, [view, prepare]) => {
+  it("has no violation in light and dark, fits into 360 px, and shows foreign text as text", async () => {
+    // Colours that fade are judged where they end.
+    const page = await openPage(browser, program, view, { reducedMotion: "reduce" })
+    await prepare(page)
+    for (const [colorScheme, width] of [
+      ["light", 1280],
+      ["dark", 360]
+    ] as const) {
+      await page.emulateMedia({ colorScheme })
+      await page.setViewportSize({ width, height: 800 })
+      expect([colorScheme, width, await violations(page)]).toEqual([colorScheme, width, []])
+      expect(await overflow(page)).toBe(0)
+    }
+    // The brand is the only picture, and no text has become an element.
+    expect(await page.locator("img").count()).toBe(1)
+    expect(await page.locator("body script, main img, [onload], [onerror]").count()).toBe(0)
+    expectQuiet(page, /status of 404/)
+    await page.context().close()
+  })
+})
+
+describe("the page", () => {
+  it("moves nothing for those who ask for less motion, and something for others", async () => {
+    const animations = async (reducedMotion: "reduce" | "no-preference") => {
+      const page = await openPage(browser, program, "config", { reducedMotion })
+      await shows(page.getByRole("rowheader", { name: "\\u{202e}gnp.exe" }))
+      await send(program, "PUT", path("config", backwards), reducedMotion)
+      await shows(page.getByRole("row", { name: new RegExp(reducedMotion) }))
+      const row = page.locator("tr.news")
+      await row.waitFor()
+      const count = await row.evaluate((element) => getComputedStyle(element).animationName)
+      await page.context().close()
+      return count
+    }
+    expect(await animations("reduce")).toBe("none")
+    expect(await animations("no-preference")).toBe("news")
+  })
+
+  it("survives answers that no server of ours gives", async () => {
+    const page = await openPage(browser, program)
+    const held = { key: long, since: "not a time", cause: `${markup}${backwards}${long}` }
+    const partition = {
+      partition: 1e21,
+      lag: 1e300,
+      inFlight: -1,
+      parked: Number.MAX_VALUE,
+      held,
+      stuck: { count: 1e9, keys: [held] }
+    }
+    const replica = {
+      instance: long,
+      replica: 0,
+      state: markup,
+      partitions: [partition],
+      restarts: 1e308,
+      trouble: held
+    }
+    const actors = [
+      {
+        name: "renewals",
+        kind: "keyed",
+        state: "failed",
+        replicas: [{ ...replica, state: "failed" }],
+        deadLetters: 1e300
+      },
+      { name: markup, kind: "keyed", state: markup, replicas: [replica], deadLetters: 0 },
+      { name: long, kind: "keyed", state: "running", replicas: [], deadLetters: 0 }
+    ]
+    await page.route("**/actors", (route) => route.fulfill({ json: actors }))
+    await shows(
+      part(page, "Needs a hand")
+        .getByText(/replica 0 of k+/)
+        .first()
+    )
+    await page.setViewportSize({ width: 360, height: 800 })
+    await shows(part(page, "Actors").getByText(markup).first())
+    expect(await overflow(page)).toBe(0)
+    expect(await page.locator("main img").count()).toBe(0)
+    expectQuiet(page)
+    await page.context().close()
+  })
+})
