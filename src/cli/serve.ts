@@ -56,6 +56,14 @@ const gateway = (topology: AnyTopology, options: Server.Options, frame: number) 
     })
   )
 
+/** Where no address tells that the process is up, this does. */
+const untilFailed =
+  (name: string) =>
+  ({ failed, topology: { nodes } }: Actors["Service"]) => {
+    const isServed = nodes.some(({ kind, replicas }) => kind === "routes" && replicas > 0)
+    return isServed ? failed : Effect.andThen(Effect.logInfo(`${name} is up, without its gateway`), failed)
+  }
+
 /** `sixfold start`: until a signal, a failure, or another process with our name. */
 export const serve = Effect.fnUntraced(
   function* (topology: AnyTopology, options: StartOptions) {
@@ -101,7 +109,7 @@ export const serve = Effect.fnUntraced(
     })
     yield* untilSignal(
       Effect.flatMap(Layer.build(exporting), (context) =>
-        Actors.use(({ failed }) => failed).pipe(Effect.provideContext(context))
+        Actors.use(untilFailed(topology.name)).pipe(Effect.provideContext(context))
       ),
       options.drain
     )

@@ -23,7 +23,7 @@ const bring = Effect.fnUntraced(function* (parts: ReadonlyArray<string>, missing
   const keys = parts.map((_, n) => `${importId}/${n}`)
   const offsets = yield* write(...parts.map((value, n) => ({ topic: "import-uploads", key: keys[n]!, value })))
   const there = parts.map((text, n) => ({
-    partition: partitionFor(new TextEncoder().encode(keys[n]!), 12),
+    partition: partitionFor(new TextEncoder().encode(keys[n]), 12),
     offset: offsets[n]!,
     row: 2 + n * 2,
     rows: text.split("\n").length - 1

@@ -1,40 +1,25 @@
 import { Context, Effect, Layer } from "effect"
-import { SqlClient } from "effect/sql"
-import { randomUUID } from "node:crypto"
 import { inject } from "vitest"
 import * as Cluster from "../../src/kafka/cluster/cluster.ts"
 import { Kafka } from "../../src/kafka/kafka.ts"
-import { Postgres } from "../../src/projection/postgres.ts"
 import { launch, trouble } from "./fleet.ts"
 import type { Ship } from "./fleet.ts"
 import { paymentService } from "./payments.ts"
 import type { PaymentService } from "./payments.ts"
 import { World } from "./world.ts"
 
-/** The broker, a database of the suite, and the payment service: what all processes of the system are started with. */
+/** The broker, the database, and the payment service: what all processes of the system are started with. */
 export class Ground extends Context.Service<
   Ground,
   { readonly kafka: Kafka["Service"]; readonly database: string; readonly payments: PaymentService }
 >()("test/stories/Ground") {}
-
-/** An empty database: the broker's topics are the suite's, whichever file made them, so its tables begin at their beginning. */
-const empty = Effect.gen(function* () {
-  const server = inject("postgres")
-  const name = `stories_${randomUUID().replaceAll("-", "")}`
-  yield* SqlClient.SqlClient.use((sql) => sql`CREATE DATABASE ${sql(name)}`).pipe(
-    Effect.provide(Postgres.layer(server))
-  )
-  const its = new URL(server)
-  its.pathname = `/${name}`
-  return its.href
-})
 
 export const ground = Layer.effect(
   Ground,
   Effect.gen(function* () {
     const brokers = inject("bootstrap").split(",")
     const kafka = Context.get(yield* Layer.build(Cluster.layer({ brokers })), Kafka)
-    return Ground.of({ kafka, database: yield* Effect.orDie(empty), payments: yield* paymentService })
+    return Ground.of({ kafka, database: inject("postgres"), payments: yield* paymentService })
   })
 ).pipe(Layer.orDie)
 
