@@ -124,9 +124,7 @@ export const trouble = Effect.fnUntraced(function* (ships: ReadonlyArray<Ship>, 
     waiting++
     return oneByOne.withPermit(kill).pipe(
       Effect.tapCause((cause) =>
-        Cause.hasInterruptsOnly(cause)
-          ? Effect.void
-          : Effect.sync(() => console.error(`trouble (seed ${seed}) went wrong:`, Cause.pretty(cause)))
+        Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError(`trouble (seed ${seed}) went wrong`, cause)
       ),
       Effect.forkIn(scope),
       Effect.asVoid

@@ -116,7 +116,7 @@ export const until = <A, R>(
     return isThere(answer) ? Effect.succeed(answer) : Effect.andThen(Effect.sleep("50 millis"), again)
   })
   return Effect.onInterrupt(again, () =>
-    Effect.sync(() => console.error(`waited in vain, at last: ${JSON.stringify(last)?.slice(0, 2_000)}`))
+    Effect.suspend(() => Effect.logError(`waited in vain, at last: ${JSON.stringify(last)?.slice(0, 2_000)}`))
   )
 }
 
