@@ -14,8 +14,13 @@ const links = (page: string): ReadonlyArray<string> => {
 }
 
 describe("README.md", () => {
-  it("shows the example that the tests run, word for word", () => {
-    expect(blocks).toEqual([text("test/structure/readme/counter.ts"), text("test/structure/readme/counter.test.ts")])
+  it("shows the examples that the tests run, word for word", () => {
+    const examples = ["counter.ts", "counter.test.ts", "follow.ts"]
+    expect(blocks).toEqual(examples.map((name) => text(`test/structure/readme/${name}`)))
+  })
+
+  it("can be read in five minutes", () => {
+    expect(readme.split("\n").length).toBeLessThanOrEqual(150)
   })
 
   it("shows an own actor in at most 25 lines", () => {
