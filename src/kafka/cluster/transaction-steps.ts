@@ -24,6 +24,9 @@ export interface Step<Input, Output> {
   readonly repeatable: boolean
 }
 
+/** Right after a commit the coordinator is busy, mostly for less than a timer's millisecond: the first attempts follow at once. */
+const busy = (n: number): Effect.Effect<void> => (n < 3 ? Effect.yieldNow : n < 20 ? Effect.sleep(1) : pause(n))
+
 export interface Steps {
   /** Asks until it is done, the transaction's time is over (`deadline`, in milliseconds since the epoch), or it is known why it cannot be. */
   perform<Input, Output>(step: Step<Input, Output>, deadline: number): Effect.Effect<void, Stopped>
@@ -86,9 +89,7 @@ export const make = (
           message: `${what}: ${last} until the transaction's time was over`
         })
       }
-      // Right after a commit the coordinator is busy for a few milliseconds: the first attempts follow quickly.
-      if (last === "CONCURRENT_TRANSACTIONS" && n < 20) yield* Effect.sleep(2)
-      else yield* pause(n)
+      yield* last === "CONCURRENT_TRANSACTIONS" ? busy(n) : pause(n)
     }
   })
 
