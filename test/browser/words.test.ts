@@ -1,0 +1,89 @@
+import { describe, expect, it } from "vitest"
+// @ts-expect-error the page is plain JavaScript
+import * as format from "../../topology/site/assets/format.js"
+// @ts-expect-error the page is plain JavaScript
+import { makeRates as untypedRates } from "../../topology/site/assets/rates.js"
+
+const { clipped, compact, duration, money, number, relative } = format as {
+  readonly clipped: (text: string, most?: number) => string
+  readonly compact: (n: number) => string
+  readonly duration: (milliseconds: number) => string
+  readonly money: (minor: number, currency: string) => string
+  readonly number: (n: number) => string
+  readonly relative: (iso: string, now: number) => string
+}
+
+describe("the page's words", () => {
+  it("tell numbers in full as far as people can read them", () => {
+    expect([0, 1_234_567, 2 ** 53, 1e308].map(number)).toEqual(["0", "1,234,567", "9.007E15", "1E308"])
+    expect([9_999, 12_345, 1e21].map(compact)).toEqual(["9,999", "12.3K", "1E21"])
+  })
+
+  it("tell times in the unit that still says something", () => {
+    expect([0, 1_999, 119_999, 120_000, 7_200_000, 172_800_000].map(duration)).toEqual([
+      "0 s",
+      "1 s",
+      "119 s",
+      "2 min",
+      "2 h",
+      "2 d"
+    ])
+    expect([
+      relative("1970-01-01T00:00:10.000Z", 0),
+      relative("1970-01-01T00:00:00.000Z", 5_000),
+      relative("soon", 0)
+    ]).toEqual(["in 10 s", "5 s ago", "unknown"])
+  })
+
+  it("tell an amount to its last cent, and in the currency's own digits", () => {
+    expect([
+      money(Number.MAX_SAFE_INTEGER, "EUR"),
+      money(5, "EUR"),
+      money(900, "JPY"),
+      money(1_234, "KWD").replace(/\s/, " "),
+      money(900, "<b>")
+    ]).toEqual(["€90,071,992,547,409.91", "€0.05", "¥900", "KWD 1.234", "900 <b>"])
+  })
+
+  it("show foreign text in one line, cut, and without what hides or turns it", () => {
+    expect(clipped("a\nb\u202ec\u0000")).toBe("a\\u{a}b\\u{202e}c\\u{0}")
+    expect(clipped("x".repeat(10_000), 3)).toBe("xxx… (10,000 characters)")
+    expect(clipped("😀😀", 3).isWellFormed()).toBe(true)
+  })
+})
+
+describe("a rate", () => {
+  interface Actor {
+    readonly name: string
+    readonly replicas: ReadonlyArray<{
+      readonly partitions: ReadonlyArray<{ readonly partition: number; readonly settled?: number }>
+    }>
+  }
+  type Rates = (actors: ReadonlyArray<Actor>, now: number) => ReadonlyMap<string, number>
+  const makeRates = untypedRates as () => Rates
+  const actor = (...settled: ReadonlyArray<number>): ReadonlyArray<Actor> => [
+    { name: "a", replicas: [{ partitions: settled.map((settled, partition) => ({ partition, settled })) }] }
+  ]
+
+  it("is what was settled over the time, once there are two answers", () => {
+    const rates = makeRates()
+    expect(rates(actor(100, 50), 0).get("a")).toBeUndefined()
+    expect(rates(actor(120, 50), 2_000).get("a")).toBe(10)
+    expect(rates(actor(120, 70), 4_000).get("a")).toBe(10)
+  })
+
+  it("forgets what is long ago, and counts neither a partition that has come nor one that begins anew", () => {
+    const rates = makeRates()
+    rates(actor(0), 0)
+    rates(actor(1_000), 2_000)
+    for (let at = 4_000; at <= 40_000; at += 2_000) rates(actor(1_000), at)
+    expect(rates(actor(1_000), 42_000).get("a")).toBe(0)
+    expect(rates(actor(0, 5_000_000), 44_000).get("a")).toBe(0)
+  })
+
+  it("is unknown of what has no partitions", () => {
+    const rates = makeRates()
+    rates(actor(), 0)
+    expect(rates(actor(), 1_000).has("a")).toBe(false)
+  })
+})
