@@ -25,9 +25,20 @@ export interface Control {
   forgetOffsets(group: string): Effect.Effect<void, KafkaError>
   /** Transactional ids that have an open transaction. */
   readonly openTransactions: Effect.Effect<ReadonlyArray<string>>
+  /** What it keeps for its clients at present: nothing of a client that has gone in order. */
+  readonly kept: Effect.Effect<Kept>
   deleteTopic(name: string): Effect.Effect<void, KafkaError>
   /** More partitions for a topic, as an operator would give it. */
   growTopic(name: string, partitions: number): Effect.Effect<void, KafkaError>
+}
+
+/** How many there are. */
+export interface Kept {
+  /** Of group members. */
+  readonly sessions: number
+  readonly openTransactions: number
+  /** Reads that wait for records. */
+  readonly waiting: number
 }
 
 export const make = (
@@ -58,6 +69,7 @@ export const make = (
       ([group]) => coordinator.rebalance(group),
       { discard: true }
     )
+  const open = () => [...state.transactors.values()].filter(({ open }) => open)
   return {
     intercept: setHook,
     heal: setHook(undefined),
@@ -65,7 +77,12 @@ export const make = (
     rebalance: (group) => coordinator.rebalance(group),
     group: (name) => Effect.sync(() => state.groups.get(name)),
     forgetOffsets: (group) => writer.submit(() => Result.succeed(state.offsets.forget(group))),
-    openTransactions: Effect.sync(() => [...state.transactors.values()].filter(({ open }) => open).map(({ id }) => id)),
+    openTransactions: Effect.sync(() => open().map(({ id }) => id)),
+    kept: Effect.sync(() => ({
+      sessions: coordinator.sessions,
+      openTransactions: open().length,
+      waiting: [...state.logs.values()].reduce((sum, { watchers }) => sum + watchers.size, 0)
+    })),
     deleteTopic: (name) => withTopic(name, (topic) => deleteTopic(state, topic)),
     growTopic: (name, partitions) =>
       Effect.andThen(

@@ -43,6 +43,11 @@ export class Coordinator {
     this.#background = background
   }
 
+  /** How many there are. */
+  get sessions(): number {
+    return this.#sessions.size
+  }
+
   /** A session that is not in the group yet. */
   open(group: string, client: string, timeout: number): Session {
     const memberId = `${client}-${++this.#members}`

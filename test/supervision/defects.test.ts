@@ -1,0 +1,53 @@
+import { expect, it } from "@effect/vitest"
+import { Effect, Layer, Logger, Schema } from "effect"
+import { TestClock } from "effect/testing"
+import { describe } from "vitest"
+import { Actor, Topic, Topology } from "../../src/index.ts"
+import { partitionFor } from "../../src/kafka/partitioner.ts"
+import { TestKit } from "../../src/testing/index.ts"
+
+const orders = Topic.make("orders", { value: Schema.Literals(["good", "bug", "stuck"]), partitions: 4 })
+const clerk = Actor.make("clerk", { inbox: orders, state: Schema.Int, initial: 0, timeout: "10 seconds" }).handle({
+  message: (done, order) =>
+    order === "good" ? Effect.succeed(done + 1) : order === "bug" ? Effect.die(new Error("a bug")) : Effect.never
+})
+
+/** The error lines of a run. */
+const logged = () => {
+  const lines: Array<string> = []
+  const log = Logger.map(Logger.formatLogFmt, (line) => {
+    if (line.includes("level=ERROR")) lines.push(line)
+  })
+  return { lines, layer: Logger.layer([log]) }
+}
+
+const partition = partitionFor(new TextEncoder().encode("ada"), 4)
+
+describe("a defect of a handler", () => {
+  for (const [order, cause] of [
+    ["bug", "a bug"],
+    ["stuck", "TimedOut"]
+  ] as const) {
+    it.effect(`is never silent (${order}): each attempt's line names actor, key, partition, offset and cause`, () => {
+      const { layer, lines } = logged()
+      return Effect.gen(function* () {
+        const kit = yield* TestKit
+        yield* kit.send(orders, "ada", "good")
+        yield* kit.send(orders, "ada", order)
+        for (let second = 0; second < 60; second++) {
+          yield* kit.quiet
+          yield* TestClock.adjust("1 second")
+        }
+        yield* kit.quiet
+        expect(lines).toHaveLength(3)
+        for (const [index, line] of lines.entries()) {
+          expect(line).toContain("actor=clerk")
+          expect(line).toContain("key=ada")
+          expect(line).toContain(`message=orders/${partition}/1`)
+          expect(line).toContain(`attempt=${index + 1}`)
+          expect(line).toContain(cause)
+        }
+      }).pipe(Effect.provide(Layer.provideMerge(TestKit.layer(Topology.make("office", clerk)), layer)))
+    })
+  }
+})
