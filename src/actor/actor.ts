@@ -194,4 +194,17 @@ const provide =
   <K, M, S, E, R>(self: Actor<K, M, S, E, R>): Actor<K, M, S, E, Exclude<R, Out> | In> =>
     actor({ ...self.definition, resources: [...self.definition.resources, layer as never] })
 
+/**
+ * - `make(name, spec).handle(handlers).errors(decisions)`: an actor, in steps, so that the compiler infers the handlers' errors whole
+ *   before it demands a decision for each; `errors` only where handlers can fail.
+ * - `provide(layer)(actor)`: gives an actor a resource of its own; the layer is built once per replica and closed with it.
+ *
+ * @example
+ * const greeter = Actor.make("greeter", { inbox: visits, state: Schema.Int, initial: 0 }).handle({
+ *   message: Effect.fnUntraced(function* (count, visit, turn) {
+ *     yield* turn.emit(greetings, turn.key, { text: `visit ${count + 1}` })
+ *     return count + 1
+ *   })
+ * })
+ */
 export const Actor = { make, provide }

@@ -65,4 +65,5 @@ const make = <const I extends AnyTopic | ReadonlyArray<AnyTopic>, R>(
   return { kind: "projection", name, inboxes, definition: { table, create, apply } } as unknown as Projection<R>
 }
 
+/** `Projection.make(name, { inbox, table, create, apply })`: a node of a topology that keeps a table. */
 export const Projection = { make }

@@ -62,7 +62,7 @@ const decoder =
     try {
       const decoded = decode(Utf8.decode(bytes))
       return Result.isSuccess(decoded)
-        ? Result.succeed(decoded.success)
+        ? (decoded as Result.Success<T, never>)
         : Result.fail(undecodable(what, decoded.failure))
     } catch (cause) {
       // not UTF-8, not JSON
@@ -144,4 +144,12 @@ const bytes = (name: string, options: TopicOptions = {}): Topic<string, Uint8Arr
     decodeValue: (value) => (value === null ? Result.fail(undecodable("value", "null")) : Result.succeed(value))
   })
 
+/**
+ * - `make(name, { value, key?, partitions?, cleanup?, maxMessageBytes? })`: a topic of JSON values; keys are strings unless `key` gives a
+ *   schema that encodes to one.
+ * - `bytes(name, options)`: a topic whose values are bytes as they are.
+ *
+ * @example
+ * const subscriptions = Topic.make("subscriptions", { value: Schema.Struct({ plan: Schema.String }) })
+ */
 export const Topic = { make, bytes }

@@ -1,7 +1,12 @@
 import { Effect, Schema } from "effect"
 import { HttpServerRespondable, HttpServerResponse } from "effect/http"
 
-/** A refusal as JSON: `{"error":"<tag>","message":"…"}`. */
+/**
+ * A refusal as JSON: `{"error":"<tag>","message":"…"}`.
+ *
+ * @param error a tag for programs, the same for the same reason
+ * @param message for people; no secret, and of the client's input only what is printable
+ */
 export const problem = (
   status: number,
   error: string,
@@ -45,6 +50,6 @@ export class RequestRefused extends Schema.TaggedError<RequestRefused>()("Reques
   }
 }
 
-/** A refusal, made in one call. */
+/** A refusal as a failure of a route: the reason fixes the status (`InvalidRequest` 400, `NotFound` 404, `BodyTooLarge` 413, …). */
 export const refuse = (reason: RefusalReason, message: string): RequestRefused =>
   new RequestRefused({ reason, message })

@@ -105,7 +105,7 @@ export class Channels extends Context.Service<
   ).pipe(Layer.provide(SecureRandom.layerWebCrypto))
 }
 
-/** The channel that a request names by `?channel=`, known to be ours; nothing where it names none. */
+/** The channel that a request names by `?channel=`, known to be ours; nothing where it names none. Fails with `UnknownChannel`: 403. */
 export const requestedChannel = Effect.gen(function* () {
   const { channel } = yield* HttpServerRequest.ParsedSearchParams
   if (channel === undefined) return undefined

@@ -53,4 +53,5 @@ const Service =
     return Object.assign(tag, { ...node, layer }) as unknown as KvStoreClass<Self, V>
   }
 
+/** `class Settings extends KvStore.Service<Settings>()(name, options) {}` declares a store: a service, and a node of a topology. */
 export const KvStore = { Service }
