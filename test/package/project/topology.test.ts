@@ -41,13 +41,13 @@ it.effect("retries the text alone, delays nobody else, and survives a crash in b
   }).pipe(Effect.provide(system))
 )
 
-it.effect("calls a parcel lost after two silent days, by the clock of the test", () =>
+it.effect("calls a parcel overdue after two silent hours, by the clock of the test", () =>
   Effect.gen(function* () {
     const kit = yield* TestKit
     yield* kit.send(scans, "p-3", { place: "depot" })
     yield* kit.quiet
-    yield* TestClock.adjust("2 days")
+    yield* TestClock.adjust("2 hours")
     yield* kit.quiet
-    assert.deepStrictEqual(yield* findPlace("p-3"), Option.some({ place: "lost", seen: 1 }))
+    assert.deepStrictEqual(yield* findPlace("p-3"), Option.some({ place: "overdue", seen: 1 }))
   }).pipe(Effect.provide(system))
 )

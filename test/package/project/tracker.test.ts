@@ -6,11 +6,11 @@ import { tracker } from "./tracker.ts"
 
 const broken = Layer.succeed(Texts, { send: () => Effect.fail(new NoAnswer({ message: "busy" })) })
 
-it.effect("says where a parcel is, and waits two days for the next scan", () =>
+it.effect("says where a parcel is, and waits two hours for the next scan", () =>
   Effect.gen(function* () {
     const outcome = yield* turn(tracker, { key: "p-1", message: { place: "depot" } })
     assert.deepStrictEqual(outcome.emitted, [{ topic: "whereabouts", key: "p-1", value: { place: "depot", seen: 1 } }])
-    assert.deepStrictEqual(outcome.timers, { silence: { after: "2 days" } })
+    assert.deepStrictEqual(outcome.timers, { silence: { after: "2 hours" } })
     assert.deepStrictEqual(outcome.state, { seen: 1 })
   }).pipe(Effect.provide(Texts.logged))
 )

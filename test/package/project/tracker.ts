@@ -3,7 +3,7 @@ import { Actor } from "sixfold"
 import { Texts } from "./texts.ts"
 import { scans, whereabouts } from "./topics.ts"
 
-/** Follows each parcel from scan to scan, tells its recipient at the door, and calls it lost after two silent days. */
+/** Follows each parcel from scan to scan, tells its recipient at the door, and calls it overdue after two silent hours. */
 export const tracker = Actor.make("tracker", {
   inbox: scans,
   emits: [whereabouts],
@@ -18,7 +18,7 @@ export const tracker = Actor.make("tracker", {
         yield* texts.send(turn.idempotencyKey, turn.key, "it is at your door")
         yield* turn.cancel("silence")
       } else {
-        yield* turn.set("silence", { after: "2 days" })
+        yield* turn.set("silence", { after: "2 hours" })
       }
       const seen = state.seen + 1
       const channel = scan.channel ?? state.channel
@@ -28,8 +28,8 @@ export const tracker = Actor.make("tracker", {
     }),
     timer: {
       silence: Effect.fnUntraced(function* (state, turn) {
-        yield* turn.emit(whereabouts, turn.key, { place: "lost", seen: state.seen })
-        yield* turn.report(state.channel, { kind: "parcel", parcel: turn.key, place: "lost" })
+        yield* turn.emit(whereabouts, turn.key, { place: "overdue", seen: state.seen })
+        yield* turn.report(state.channel, { kind: "parcel", parcel: turn.key, place: "overdue" })
         return state
       })
     }
