@@ -6,7 +6,7 @@ import { defineConfig } from "vitest/config"
  */
 export default defineConfig({
   test: {
-    include: ["test/contract/**/*.kafka.test.ts", "test/broker/trouble.kafka.test.ts"],
+    include: ["test/contract/**/*.kafka.test.ts", "test/broker/{topics,trouble}.kafka.test.ts"],
     globalSetup: ["test/broker/redpanda-container.ts"],
     pool: "forks",
     maxWorkers: 1,

@@ -4,18 +4,18 @@ import * as Cluster from "../../src/kafka/cluster/cluster.ts"
 import { Kafka } from "../../src/kafka/kafka.ts"
 import { World } from "./world.ts"
 
-/** Deletion is nothing the port offers: the library's own administration does it. It is answered when the controller has decided it. */
-const deleteTopic = (brokers: ReadonlyArray<string>, name: string) =>
+/** What the port does not offer, by the library's own administration. */
+const administer = (brokers: ReadonlyArray<string>, act: (admin: Admin) => Promise<unknown>) =>
   Effect.acquireUseRelease(
     Effect.sync(() => new Admin({ clientId: "operator", bootstrapBrokers: [...brokers] })),
     (admin) =>
-      // Of several brokers the one that is asked may not know yet what there is to be deleted.
-      Effect.tryPromise(() => admin.deleteTopics({ topics: [name] })).pipe(
+      // Of several brokers the one that is asked may not know yet what it is about.
+      Effect.tryPromise(() => act(admin)).pipe(
         Effect.retry({ times: 20, schedule: Schedule.spaced("100 millis") }),
         Effect.orDie
       ),
     (admin) => Effect.promise(() => admin.close())
-  )
+  ).pipe(Effect.asVoid)
 
 /** A real cluster as a world. `maxVersions`: the highest version to be spoken, by API. */
 export const clusterWorld = (
@@ -32,6 +32,11 @@ export const clusterWorld = (
       process: process(maxVersions),
       // EndTxn has no version below 0: whoever may not speak it leaves every transaction open.
       stuck: process({ ...maxVersions, EndTxn: -1 }),
-      deleteTopic: (name) => deleteTopic(brokers, name)
+      deleteTopic: (name) => administer(brokers, (admin) => admin.deleteTopics({ topics: [name] })),
+      expire: ({ partition, topic: name }) =>
+        administer(brokers, (admin) =>
+          // -1: up to the high watermark.
+          admin.deleteRecords({ topics: [{ name, partitions: [{ partition, offset: -1n }] }] })
+        )
     }
   })

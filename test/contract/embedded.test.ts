@@ -15,6 +15,7 @@ const world = Effect.gen(function* () {
   return {
     process: Effect.map(process, ({ kafka }) => kafka),
     deleteTopic: broker.control.deleteTopic,
+    expire: () => broker.control.clean,
     // While nothing interferes, requests take a shorter path: it is to be tested, too.
     stuck: Effect.acquireRelease(
       Effect.tap(process, ({ name }) => broker.control.intercept(hold(name))),

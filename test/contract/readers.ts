@@ -1,6 +1,6 @@
-import { Effect, Fiber, Option } from "effect"
+import { Clock, Effect, Fiber, Option } from "effect"
 import { expect } from "vitest"
-import { at, newProcess, newTopic, record, someTime, stillWaits, take, values } from "./world.ts"
+import { at, expire, newProcess, newTopic, record, someTime, stillWaits, take, values } from "./world.ts"
 import type { Client, Suite } from "./world.ts"
 
 /** A topic with the same ten records, one batch each, in every partition: `partition/offset`. */
@@ -186,6 +186,27 @@ export const readers = (it: Suite): void => {
       yield* reader.stop(at(topic, 0))
       yield* reader.seek(at(topic, 1), 0)
       expect(values((yield* take(reader, 10)).flatMap(({ records }) => records))).toEqual(from(1, 0))
+    })
+  )
+
+  it.effect("what retention has taken is an error that says what is left; nobody begins elsewhere by himself", () =>
+    Effect.gen(function* () {
+      const kafka = yield* newProcess
+      const where = at(yield* newTopic(kafka, { retention: 1_000 }))
+      const producer = yield* kafka.producer
+      const reader = yield* kafka.reader()
+      for (const value of ["a", "b", "c"]) yield* producer.send([record(where, value)])
+      yield* expire(where)
+      expect([yield* kafka.topics.beginOffset(where), yield* kafka.topics.endOffset(where)]).toEqual([3, 3])
+      yield* producer.send([{ ...record(where, "new"), timestamp: yield* Clock.currentTimeMillis }])
+      yield* reader.seek(where, 1)
+      const error = yield* Effect.flip(reader.poll)
+      expect(error).toMatchObject({ reason: "OffsetOutOfRange", ...where })
+      expect(error.message).toMatch(/\boffset 1\b.*\b3 to 4\b/)
+      expect((yield* kafka.read({ ...where, offset: 1 }))._tag).toBe("None")
+      // Where to go on is the caller's decision.
+      yield* reader.seek(where, 3)
+      expect(values((yield* take(reader, 1)).flatMap(({ records }) => records))).toEqual(["new"])
     })
   )
 

@@ -18,6 +18,8 @@ export class World extends Context.Service<
     readonly stuck: Effect.Effect<Client, KafkaError, Scope.Scope>
     /** Deletes a topic, as an operator would, and waits until it is gone. */
     readonly deleteTopic: (name: string) => Effect.Effect<void, KafkaError>
+    /** Drops all records of a partition, which are older than its topic's retention, now. */
+    readonly expire: (partition: TopicPartition) => Effect.Effect<void, KafkaError>
   }
 >()("test/contract/World") {}
 
@@ -29,6 +31,8 @@ export const newProcess = Effect.flatMap(World, ({ process }) => process)
 export const newStuckProcess = Effect.flatMap(World, ({ stuck }) => stuck)
 
 export const deleteTopic = (name: string) => Effect.flatMap(World, ({ deleteTopic }) => deleteTopic(name))
+
+export const expire = (partition: TopicPartition) => Effect.flatMap(World, ({ expire }) => expire(partition))
 
 /** A topic nobody else has. */
 export const newTopic = Effect.fnUntraced(function* (kafka: Client, spec: Partial<TopicSpec> = {}) {
