@@ -25,7 +25,7 @@ export const launch = Effect.fnUntraced(function* (name: string, brokers: string
   const home = yield* fs.makeTempDirectoryScoped()
   const keys = path.join(home, "channel-key")
   yield* fs.writeFileString(keys, "0123456789abcdef".repeat(4), { mode: 0o600 })
-  const flags = ["--kafka", brokers, "--data", path.join(home, "data"), "--instance", name]
+  const flags = ["--kafka", brokers, "--data", path.join(home, "data"), "--instance", name, "--drain", "60"]
   const outer = yield* Effect.scope
   let scope = yield* Scope.fork(outer)
   let running: Running
@@ -44,7 +44,7 @@ export const launch = Effect.fnUntraced(function* (name: string, brokers: string
   })
   const stop = Effect.gen(function* () {
     yield* running.kill("SIGTERM")
-    const end = yield* Effect.timeout(running.ended, "20 seconds")
+    const end = yield* Effect.timeout(running.ended, "90 seconds")
     expect(end, `how ${name} ends at SIGTERM: ${running.stderr().slice(-2_000)}`).toEqual({ code: 0, signal: null })
   }).pipe(Effect.orDie)
 
