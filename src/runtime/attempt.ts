@@ -1,10 +1,11 @@
-import { Cause, Duration, Effect, Exit, Predicate } from "effect"
+import { Cause, Duration, Effect, Exit, Predicate, Result } from "effect"
 import type { ActorDefinition, DeadLetter } from "../actor/actor.ts"
 import type { Decision, Retry, Verdict } from "../actor/decision.ts"
 import { defectRetry } from "../actor/decision.ts"
 import type { Turn } from "../actor/turn.ts"
 import type { Header } from "../kafka/records.ts"
 import type { Circumstances, Emitted, Reported, TimerChange } from "./collect.ts"
+import type { StateCodec } from "./codec.ts"
 import { CollectingTurn } from "./collect.ts"
 
 type AnyDecision = Decision<unknown, unknown, unknown, string, unknown>
@@ -18,8 +19,8 @@ export interface Attempt extends Circumstances {
   readonly handler: Handler
   /** It has been tried for too long: whatever the decision's retries say, this is the last one. */
   readonly isLast?: boolean
-  /** The next state as JSON (null: the initial one), or throws: a state that breaks its schema is the handler's failure. */
-  readonly encode: (state: unknown) => string | null
+  /** The next state as JSON (null: the initial one); a state that breaks its schema is the handler's failure. */
+  readonly encode: StateCodec["encode"]
 }
 
 /** How an attempt ended. A failed one leaves nothing behind but what its decision's own turns collected. */
@@ -48,9 +49,17 @@ const settled: Ending = { _tag: "Settled" }
 /** Runs the handler once and applies the actor's decision where it fails. Never fails; an interruption is not caught. */
 export const attempt = (self: Attempt): Effect.Effect<Outcome, never, unknown> => {
   const turn = new CollectingTurn(self)
-  const run = Effect.suspend(() => Effect.map(self.handler(self.state, turn), encoded(self)))
-  return Effect.flatMap(Effect.exit(run), (exit) =>
-    Exit.isSuccess(exit) ? Effect.succeed(outcome(exit.value, turn, settled)) : failed(self, exit.cause)
+  return Effect.matchCauseEffect(
+    Effect.suspend(() => self.handler(self.state, turn)),
+    {
+      onSuccess: (state) => {
+        const json = self.encode(state)
+        return Result.isSuccess(json)
+          ? Effect.succeed(outcome({ state, json: json.success }, turn, settled))
+          : failed(self, Cause.die(json.failure))
+      },
+      onFailure: (cause) => failed(self, cause)
+    }
   )
 }
 
@@ -100,9 +109,8 @@ const endings = { "dead-letter": "DeadLetter", hold: "Hold", ignore: "Ignored", 
 
 type Encoded = Pick<Outcome, "state" | "json">
 
-const encoded =
-  (self: Attempt) =>
-  (state: unknown): Encoded => ({ state, json: self.encode(state) })
+/** Throws where the state breaks its schema. */
+const encoded = (self: Attempt, state: unknown): Encoded => ({ state, json: Result.getOrThrow(self.encode(state)) })
 
 const outcome = (next: Encoded, turn: CollectingTurn, ending: Ending): Outcome => ({
   state: next.state,
@@ -120,11 +128,11 @@ const tell = Effect.fnUntraced(function* (
   turn: CollectingTurn,
   state: unknown,
   teller: ((state: unknown) => Effect.Effect<unknown, unknown, unknown>) | undefined,
-  before: Encoded = { state: self.state, json: self.encode(self.state) }
+  before: Encoded = encoded(self, self.state)
 ): Effect.fn.Return<Encoded, never, unknown> {
   if (teller === undefined) return before
   const [emitted, reported, timers] = [turn.emitted.slice(), turn.reported.slice(), new Map(turn.timers)]
-  const exit = yield* Effect.exit(Effect.suspend(() => Effect.map(teller(state), encoded(self))))
+  const exit = yield* Effect.exit(Effect.suspend(() => Effect.map(teller(state), (next) => encoded(self, next))))
   if (Exit.isSuccess(exit)) return exit.value
   turn.emitted = emitted
   turn.reported = reported

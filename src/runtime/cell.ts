@@ -47,8 +47,8 @@ const noNames: Array<string> = []
 export const passive: unique symbol = Symbol.for("sixfold/passive")
 
 /**
- * Everything about one key. An idle key costs its encoded state and this object; decoded state, mailbox and timers' names exist
- * while there is something to do.
+ * Everything about one key. An idle key costs its state as JSON and this object; mailbox and timers' names exist while there is
+ * something to do, and the decoded state a little longer (`Decoded`).
  */
 export class Cell {
   readonly key: string
@@ -72,6 +72,8 @@ export class Cell {
   ready = false
   /** Finished turns that are not settled. */
   unsettled = 0
+  /** When it was last idle with its state decoded: see `Decoded`. */
+  generation = 0
 
   constructor(key: string) {
     this.key = key

@@ -1,7 +1,10 @@
-import { Cause, Effect, Exit, FiberSet } from "effect"
-import type { Fiber, Scope } from "effect"
+import { Cause, Effect, Exit, FiberSet, Latch } from "effect"
+import type { Scope } from "effect"
+import type { Outcome } from "./attempt.ts"
 import type { Cell } from "./cell.ts"
 import type { Partition } from "./partition.ts"
+import type { Place } from "./run.ts"
+import type { Begun, Turns } from "./turns.ts"
 
 /** Keys that have something to do, taken in turn by a bounded set of workers. */
 export interface Dispatcher {
@@ -13,27 +16,26 @@ export interface Dispatcher {
   readonly waiting: () => number
 }
 
-export interface Work<R> {
-  /** One task of one key; none where there is nothing to run. It never fails but by a defect of the machinery. */
-  readonly turn: (
-    partition: Partition,
-    cell: Cell,
-    worker: Fiber.Fiber<unknown, unknown>
-  ) => Effect.Effect<void, never, R> | undefined
-  /** Around a worker's whole life. */
-  readonly provide: <A>(worker: Effect.Effect<A, never, R>) => Effect.Effect<A>
+export interface Work {
+  readonly turns: Turns
+  /** Around a worker's whole life: the services of the handlers. */
+  readonly provide: (worker: Effect.Effect<void, never, unknown>) => Effect.Effect<void>
   /** The worker was interrupted in the middle of this key's task. */
   readonly interrupted: (partition: Partition, cell: Cell) => void
   readonly crashed: (cause: Cause.Cause<unknown>) => void
 }
 
-/** A worker lives while there is something ready; at most `workers` at a time. A key is with one worker at a time. */
-export const make = Effect.fnUntraced(function* <R>(
+/**
+ * A worker lives while there is something ready; at most `workers` at a time. A key is with one worker at a time. Workers are
+ * started one by one, each once those before it wait for their handlers: handlers that never wait are all run by one.
+ */
+export const make = Effect.fnUntraced(function* (
   workers: number,
-  work: Work<R>
+  work: Work
 ): Effect.fn.Return<Dispatcher, never, Scope.Scope> {
   const run = yield* FiberSet.makeRuntime()
-  let ready: Array<readonly [Partition, Cell]> = []
+  const more = yield* Latch.make(false)
+  let ready: Array<Place> = []
   let head = 0
   let active = 0
 
@@ -45,20 +47,28 @@ export const make = Effect.fnUntraced(function* <R>(
       ready = ready.slice(head)
       head = 0
     }
+    next.cell.ready = false
     return next
   }
 
   const start = () => {
     active++
-    let current: readonly [Partition, Cell] | undefined
-    const worker = Effect.withFiber<void, never, R>((fiber) =>
-      Effect.gen(function* () {
-        // Whoever wakes a key is in the middle of something: begin after it.
-        yield* Effect.yieldNow
-        for (current = take(); current !== undefined; current = take()) {
-          current[1].ready = false
-          const turn = work.turn(current[0], current[1], fiber)
-          if (turn !== undefined) yield* turn
+    let current: Place | undefined
+    let begun: Begun | undefined
+    let left: Effect.Effect<void> | undefined
+    const worker = Effect.withFiber<void, never, unknown>((fiber) =>
+      Effect.whileLoop<Outcome | void, never, unknown>({
+        while: () => {
+          if (left !== undefined) return true
+          do {
+            current = take()
+            begun = current && work.turns.begin(current, fiber)
+          } while (current !== undefined && begun === undefined)
+          return begun !== undefined
+        },
+        body: () => left ?? begun!.effect,
+        step: (outcome) => {
+          left = left === undefined ? work.turns.end(begun!.run, outcome as Outcome) : undefined
         }
       })
     )
@@ -66,17 +76,25 @@ export const make = Effect.fnUntraced(function* <R>(
       active--
       if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) return work.crashed(exit.cause)
       // Interrupted: the key's partition is over, or its handler ran out of time.
-      if (current !== undefined) work.interrupted(...current)
-      if (head < ready.length && active < workers) start()
+      if (current !== undefined) work.interrupted(current.partition, current.cell)
+      if (head < ready.length) more.openUnsafe()
     })
   }
+
+  const startAll = Effect.whileLoop({
+    while: () => head < ready.length && active < workers,
+    body: () => Effect.andThen(Effect.sync(start), Effect.yieldNow),
+    step: () => {}
+  })
+  // Whoever wakes a key is in the middle of something: workers begin after it.
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.andThen(more.await, more.close), startAll)))
 
   return {
     wake: (partition, cell) => {
       if (cell.ready) return
       cell.ready = true
-      ready.push([partition, cell])
-      if (active < workers) start()
+      ready.push({ partition, cell })
+      if (active < workers) more.openUnsafe()
     },
     idle: () => active === 0 && head === ready.length,
     waiting: () => ready.length - head

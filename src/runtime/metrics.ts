@@ -25,7 +25,7 @@ const settleFailures = Metric.counter("sixfold_settle_failures_total", {
   incremental: true
 })
 
-/** What a replica counts. Attributes are bound once: the hot path only adds. */
+/** What a replica counts. Attributes are bound once: the hot path only adds. Turns that went well are counted when they settle. */
 export interface Meter {
   readonly turned: (ending: Ending["_tag"], millis: number) => void
   readonly settled: (turns: number, millis: number) => void
@@ -53,15 +53,25 @@ export const make = (actor: string): Effect.Effect<Meter> =>
     const handler = Metric.withAttributes(handlerSeconds, of)
     const settle = Metric.withAttributes(settleSeconds, of)
     const settled = Metric.withAttributes(settleTurns, of)
+    let well = 0
+    const tell = () => {
+      if (well > 0) bound(byEnding, turns, "ending", "Settled").updateUnsafe(well, context)
+      well = 0
+    }
     return {
       turned: (ending, millis) => {
-        bound(byEnding, turns, "ending", ending).updateUnsafe(1, context)
+        if (ending === "Settled") well++
+        else bound(byEnding, turns, "ending", ending).updateUnsafe(1, context)
         handler.updateUnsafe(millis / 1_000, context)
       },
       settled: (turns, millis) => {
+        tell()
         settle.updateUnsafe(millis / 1_000, context)
         settled.updateUnsafe(turns, context)
       },
-      settleFailed: (outcome) => bound(byOutcome, settleFailures, "outcome", outcome).updateUnsafe(1, context)
+      settleFailed: (outcome) => {
+        tell()
+        bound(byOutcome, settleFailures, "outcome", outcome).updateUnsafe(1, context)
+      }
     }
   })

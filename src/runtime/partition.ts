@@ -2,9 +2,10 @@ import type { ActorDefinition } from "../actor/actor.ts"
 import * as Utf8 from "../actor/utf8.ts"
 import type { ProducerRecord, TopicPartition } from "../kafka/records.ts"
 import * as Entry from "../store/entry.ts"
-import { Cell, passive } from "./cell.ts"
+import { Cell } from "./cell.ts"
 import { closed } from "./closure.ts"
 import type { Message, Running, Task } from "./cell.ts"
+import { Decoded } from "./decoded.ts"
 import { LettersDone } from "./letters.ts"
 import { Window } from "./window.ts"
 
@@ -84,6 +85,7 @@ export class Partition implements TopicPartition {
   endOffset = 0
   /** When it last settled, or last had nothing to settle (milliseconds since the epoch). */
   progressAt = 0
+  private readonly decoded = new Decoded()
   /** Finished and not settled, in the order of finishing. */
   private finished: Array<Finished> = []
   /** For records whose key cannot be read: they have no state. */
@@ -210,9 +212,9 @@ export class Partition implements TopicPartition {
   /** Frees what an idle key does not need. */
   private release(cell: Cell): void {
     if (cell === this.nowhere || !cell.idle) return
-    if (cell.free) this.waiting.delete(cell)
-    cell.state = passive
+    if (this.waiting.size > 0 && cell.free) this.waiting.delete(cell)
     if (cell.empty) this.cells.delete(cell.key)
+    else this.decoded.keep(cell)
   }
 
   // ------------------------------------------------------------------ pieces

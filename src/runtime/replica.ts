@@ -1,13 +1,13 @@
 import { Cause, Clock, Context, Deferred, Duration, Effect } from "effect"
 import type { AnyActor } from "../actor/actor.ts"
 import { statusLatestTopic, statusTopic } from "../actor/status.ts"
-import type { AnyTopic } from "../actor/topic.ts"
 import type { KafkaError } from "../kafka/errors.ts"
 import { Kafka } from "../kafka/kafka.ts"
 import type { Member } from "../kafka/kafka.ts"
 import { admit } from "./admission.ts"
 import * as Alarm from "./alarm.ts"
 import * as Codec from "./codec.ts"
+import * as Creation from "./creation.ts"
 import { ownTopics } from "./deadLetter.ts"
 import * as Dispatcher from "./dispatcher.ts"
 import { ReplicaError } from "./errors.ts"
@@ -51,9 +51,7 @@ export const make = Effect.fnUntraced(function* (
   const codec = Codec.make(definition)
   const meter = yield* Metrics.make(actor.name)
   const refused = new Set<string>()
-  const known = new Set([definition.inbox.name])
-  /** What was emitted to and is not known to be there, by name. */
-  const missing = new Map<string, AnyTopic>()
+  const creation = Creation.make(kafka.topics, definition.inbox.name)
   const died = yield* Deferred.make<never, KafkaError | ReplicaError>()
   const member = yield* Deferred.make<Member>()
   let state: ReplicaStatus["state"] = "starting"
@@ -77,18 +75,6 @@ export const make = Effect.fnUntraced(function* (
     idle: () => dispatcher!.idle()
   })
 
-  const ensure = Effect.suspend(() => {
-    if (missing.size === 0) return Effect.void
-    const topics = [...missing.values()]
-    const done = Effect.sync(() => {
-      for (const { name } of topics) {
-        missing.delete(name)
-        known.add(name)
-      }
-    })
-    return Effect.andThen(kafka.topics.ensure(topics.map(({ spec }) => spec)), done)
-  })
-
   const run: Replica<unknown>["run"] = Effect.scoped(
     Effect.gen(function* () {
       yield* kafka.topics.ensure([definition.inbox.spec, changelog, deadLetters, statusTopic, statusLatestTopic])
@@ -103,7 +89,7 @@ export const make = Effect.fnUntraced(function* (
         changelog: changelog.name,
         member: Deferred.await(member),
         partitions,
-        ensure,
+        ensure: creation.ensure,
         settled: ({ included, partition }) => {
           progress++
           if (refused.size > 0) {
@@ -123,16 +109,14 @@ export const make = Effect.fnUntraced(function* (
         }
       })
       settler = settle
-      const turn = Turns.make({
+      const turns = Turns.make({
         performance: { definition, codec, refused },
         time,
         started: timeouts.started,
-        emitted: (records) => {
-          for (const { declared } of records) if (!known.has(declared.name)) missing.set(declared.name, declared)
-        },
-        finished: (partition, cell, ending, now, millis) => {
+        emitted: creation.note,
+        finished: ({ cell, partition }, now, ended) => {
           progress++
-          if (ending !== undefined) meter.turned(ending, millis)
+          if (ended !== undefined) meter.turned(ended.ending, ended.millis)
           if (wants(partition, cell, now)) dispatcher!.wake(partition, cell)
           settle.signal()
         },
@@ -141,7 +125,7 @@ export const make = Effect.fnUntraced(function* (
       })
       const services = Context.merge(yield* Effect.context<unknown>(), context)
       dispatcher = yield* Dispatcher.make(workers, {
-        turn,
+        turns,
         provide: Effect.provideContext(services),
         interrupted: (partition, cell) => {
           partition.stopped(cell)

@@ -1,40 +1,73 @@
+import { Effect } from "effect"
 import type { Fiber } from "effect"
-import type { DeadLetter } from "../actor/actor.ts"
+import type { ActorDefinition, DeadLetter } from "../actor/actor.ts"
+import { noHeaders } from "../kafka/records.ts"
+import type { Header } from "../kafka/records.ts"
+import type { Attempt } from "./attempt.ts"
 import type { Cell, Running, Task } from "./cell.ts"
+import type { StateCodec } from "./codec.ts"
 import { idempotencyKey, sourceOf } from "./identity.ts"
 import type { Partition } from "./partition.ts"
 
 /** A message that has been retried for longer, in milliseconds, is given up on: 7 days, as long as an inbox keeps it by default. */
 const longestWait = 7 * 86_400_000
 
-/** A task that runs, and what can be told of it. Most turns ask for nothing of that: it is worked out when they do. */
-export class Run implements Running {
+/** What a replica needs to know to run any task. */
+export interface Performance {
+  readonly definition: ActorDefinition
+  readonly codec: StateCodec
+  /** Idempotency keys of turns whose records the broker refused, until their dead letter is settled: a replay may try again. */
+  readonly refused: ReadonlySet<string>
+}
+
+/** A key of a partition. */
+export interface Place {
   readonly partition: Partition
   readonly cell: Cell
+}
+
+/** A task that runs, as an attempt at it. Most turns ask for little of what could be told: it is worked out when they do. */
+export class Run implements Running, Attempt {
+  readonly performance: Performance
+  readonly at: Place
   readonly task: Task
-  /** Milliseconds since the epoch. */
   readonly since: number
   readonly fiber: Fiber.Fiber<unknown, unknown>
+  /** Known once they are decoded; a task that cannot be has no handler. */
+  key: unknown = undefined
+  state: unknown = undefined
+  handler: Attempt["handler"] = Effect.succeed
+  /** The trace context that it came with, or that of its own span. */
+  headers: ReadonlyArray<Header> = noHeaders
 
-  constructor(partition: Partition, cell: Cell, task: Task, since: number, fiber: Fiber.Fiber<unknown, unknown>) {
-    this.partition = partition
-    this.cell = cell
+  constructor(performance: Performance, at: Place, task: Task, since: number, fiber: Fiber.Fiber<unknown, unknown>) {
+    this.performance = performance
+    this.at = at
     this.task = task
     this.since = since
     this.fiber = fiber
   }
 
-  get id(): string {
-    return idempotencyKey(this.partition, this.cell, this.task)
+  get definition() {
+    return this.performance.definition
   }
-
+  get encode() {
+    return this.performance.codec.encode
+  }
+  get now() {
+    return this.since
+  }
+  get attempt() {
+    return this.task.attempt
+  }
+  get idempotencyKey() {
+    return idempotencyKey(this.at.partition, this.at.cell, this.task)
+  }
   get source(): DeadLetter["source"] {
-    return sourceOf(this.partition, this.task)
+    return sourceOf(this.at.partition, this.task)
   }
-
-  /** It has been tried for too long. */
-  get isLast(): boolean {
-    const { wait } = this.cell
+  get isLast() {
+    const { wait } = this.at.cell
     return this.task._tag === "Message" && wait !== undefined && this.since - wait.since > longestWait
   }
 }

@@ -1,14 +1,10 @@
-import { Effect } from "effect"
-import type { Fiber } from "effect"
+import type { Effect, Fiber } from "effect"
 import type { Ending, Outcome } from "./attempt.ts"
-import type { Cell } from "./cell.ts"
 import type { Emitted } from "./collect.ts"
 import { complete } from "./completion.ts"
-import { idempotencyKey } from "./identity.ts"
-import type { Partition } from "./partition.ts"
 import { perform } from "./perform.ts"
-import type { Performance } from "./perform.ts"
 import { Run } from "./run.ts"
+import type { Performance, Place } from "./run.ts"
 import { nextTask } from "./task.ts"
 
 /** What a turn needs of its replica. */
@@ -20,54 +16,63 @@ export interface Surroundings {
   readonly started: () => void
   /** These records are to be settled. */
   readonly emitted: (records: ReadonlyArray<Emitted>) => void
-  /** A turn is over at `now`, however; without an ending: its partition is, or there was nothing to run. */
-  readonly finished: (
-    partition: Partition,
-    cell: Cell,
-    ending: Ending["_tag"] | undefined,
-    now: number,
-    millis: number
-  ) => void
+  /** A turn is over, at `now`. Without an ending: a timer was skipped. */
+  readonly finished: (at: Place, now: number, ended: Ended | undefined) => void
   readonly escalated: (message: string) => Effect.Effect<void>
 }
 
-/**
- * One task of a key, from the choice to the completion; none where there is nothing to run. It fails by a defect of the machinery
- * only. All but the handler is plain code: what is done for each message is done here.
- */
-export const make = (around: Surroundings) => {
-  const end = (partition: Partition, cell: Cell, run: Run, outcome: Outcome): Effect.Effect<void> => {
-    const now = around.time()
-    partition.stopped(cell)
-    if (partition.phase === "over") return Effect.void
-    const { task } = run
-    if (outcome.ending._tag === "Escalate") {
-      return around.escalated(`${idempotencyKey(partition, cell, task)}: ${outcome.ending.cause}`)
-    }
-    if (outcome.emitted.length > 0) around.emitted(outcome.emitted)
-    complete(partition, cell, task, outcome, now)
-    around.finished(partition, cell, outcome.ending._tag, now, now - run.since)
-    return Effect.void
-  }
+/** How a turn ended, and how long its handler took in milliseconds. */
+export interface Ended {
+  readonly ending: Ending["_tag"]
+  readonly millis: number
+}
 
-  return (
-    partition: Partition,
-    cell: Cell,
-    worker: Fiber.Fiber<unknown, unknown>
-  ): Effect.Effect<void, never, unknown> | undefined => {
+/**
+ * One task of a key, in two halves with the handler between them. Both are plain code: they are what every message pays for. They
+ * throw by a defect of the machinery only.
+ */
+export interface Turns {
+  /** Chooses the task; the run and its handler's effect, which never fails. None where there is nothing to run. */
+  readonly begin: (at: Place, worker: Fiber.Fiber<unknown, unknown>) => Begun | undefined
+  /** Takes the outcome; what is left to do about it, where it is not plain. */
+  readonly end: (run: Run, outcome: Outcome) => Effect.Effect<void> | undefined
+}
+
+export interface Begun {
+  readonly run: Run
+  readonly effect: Effect.Effect<Outcome, never, unknown>
+}
+
+export const make = (around: Surroundings): Turns => ({
+  begin: (at, worker) => {
+    const { cell, partition } = at
     const { unsettled } = partition
     const now = around.time()
     const task = nextTask(partition, cell, now)
     if (task === undefined) {
       // A timer may have been skipped: that has to be settled.
-      if (partition.unsettled > unsettled) around.finished(partition, cell, undefined, now, 0)
+      if (partition.unsettled > unsettled) around.finished(at, now, undefined)
       return undefined
     }
     const timedOut = cell.timedOut === task
     cell.timedOut = undefined
     around.started()
-    const run = new Run(partition, cell, task, now, worker)
+    const run = new Run(around.performance, at, task, now, worker)
     partition.started(cell, run)
-    return Effect.flatMap(perform(around.performance, run, timedOut), (outcome) => end(partition, cell, run, outcome))
+    return { run, effect: perform(run, timedOut) }
+  },
+  end: (run, outcome) => {
+    const { at, since, task } = run
+    const { cell, partition } = at
+    const now = around.time()
+    partition.stopped(cell)
+    if (partition.phase === "over") return undefined
+    if (outcome.ending._tag === "Escalate") {
+      return around.escalated(`${run.idempotencyKey}: ${outcome.ending.cause}`)
+    }
+    if (outcome.emitted.length > 0) around.emitted(outcome.emitted)
+    complete(partition, cell, task, outcome, now)
+    around.finished(at, now, { ending: outcome.ending._tag, millis: now - since })
+    return undefined
   }
-}
+})

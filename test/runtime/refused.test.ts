@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Option, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { Actor, Actors, Kafka, Topic, Topology } from "../../src/index.ts"
+import { Actor, Actors, Kafka, Log, Topic, Topology } from "../../src/index.ts"
 import type { KafkaError } from "../../src/index.ts"
 import * as Embedded from "../../src/kafka/embedded/embedded.ts"
 import type { Ending } from "../../src/runtime/attempt.ts"
@@ -11,7 +11,7 @@ import { commandHeaders, encodeCommand } from "../../src/runtime/control.ts"
 import { complete } from "../../src/runtime/completion.ts"
 import { nextTask } from "../../src/runtime/task.ts"
 import { Cell } from "../../src/runtime/cell.ts"
-import * as World from "../../src/testing/simulation/world.ts"
+import { readState } from "../../src/testing/reading.ts"
 import { batchOf, definition, fiber, outcomeOf, partitionOf, record } from "./world.ts"
 
 const orders = Topic.make("orders", { value: Schema.String, partitions: 3 })
@@ -45,12 +45,15 @@ const clerk = Actor.make("clerk", {
 })
 
 const run = (
-  story: (world: World.World, quiet: Effect.Effect<void>) => Effect.Effect<void, KafkaError>
+  story: (
+    send: (key: string, order: string) => Effect.Effect<void, KafkaError>,
+    quiet: Effect.Effect<void>
+  ) => Effect.Effect<void, KafkaError>
 ): Effect.Effect<ReadonlyArray<string | undefined>> =>
   Effect.gen(function* () {
     const kafka = yield* Kafka
     yield* kafka.topics.ensure([{ ...receipts.spec, maxMessageBytes: limit }])
-    const world = yield* World.make(kafka)
+    const log = Context.get(yield* Layer.build(Log.layer), Log)
     const actors = Context.get(yield* Layer.build(Topology.layer(Topology.make("test", clerk))), Actors)
     const quiet = Effect.gen(function* () {
       for (let calm = 0; calm < 3;) {
@@ -60,8 +63,8 @@ const run = (
       }
     })
     yield* quiet
-    yield* story(world, quiet)
-    const states = yield* Effect.forEach(keys, (key) => world.state(clerk, key))
+    yield* story((key, order) => Effect.asVoid(log.append(orders, key, order)), quiet)
+    const states = yield* Effect.forEach(keys, (key) => readState(kafka, clerk, key))
     return states.map((state) => Option.getOrUndefined(state)?.said)
   }).pipe(Effect.scoped, Effect.provide(Embedded.layerMemory), Effect.orDie)
 
@@ -70,9 +73,9 @@ const keys = Array.from({ length: 9 }, (_, n) => `key-${n}`)
 describe("a turn that the broker refuses", () => {
   it.effect("is the only one of its settle that dies, however large what the innocent ones write", () =>
     Effect.gen(function* () {
-      const said = yield* run((world, quiet) =>
+      const said = yield* run((send, quiet) =>
         Effect.gen(function* () {
-          for (const [n, key] of keys.entries()) yield* world.send(orders, key, n === 4 ? "bad" : large)
+          for (const [n, key] of keys.entries()) yield* send(key, n === 4 ? "bad" : large)
           yield* quiet
         })
       )
@@ -85,9 +88,9 @@ describe("a turn that the broker refuses", () => {
 
   it.effect("is found among timers that are due together, too", () =>
     Effect.gen(function* () {
-      const said = yield* run((world, quiet) =>
+      const said = yield* run((send, quiet) =>
         Effect.gen(function* () {
-          for (const [n, key] of keys.entries()) yield* world.send(orders, key, `later ${n === 4 ? "bad" : large}`)
+          for (const [n, key] of keys.entries()) yield* send(key, `later ${n === 4 ? "bad" : large}`)
           yield* quiet
           yield* TestClock.adjust("1 minute")
           yield* quiet
