@@ -16,10 +16,13 @@ import { certificates } from "./certificates.ts"
 import { password, properties, user } from "./properties.ts"
 
 const here = import.meta.dirname
-const directory = resolve(process.env.KAFKA_DIR ?? join(here, "../../.cache/kafka"))
-const firstPort = Number(process.env.KAFKA_PORT ?? 29092)
+/** Which of vitest's workers this is, from 1: suites that run side by side have clusters of their own. */
+const worker = Number(process.env.VITEST_POOL_ID ?? 1)
+const root = resolve(process.env.KAFKA_DIR ?? join(here, "../../.cache/kafka"))
+const directory = worker === 1 ? root : join(root, `worker-${worker}`)
+const firstPort = Number(process.env.KAFKA_PORT ?? 29092) + (worker - 1) * 50
 const heap = process.env.KAFKA_HEAP ?? "512m"
-const jars = join(directory, "lib")
+const jars = join(root, "lib")
 const startLimit = 240_000
 
 /** Listeners that want something of their clients. User and password: `properties.ts`; mechanisms: PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512. */
@@ -87,7 +90,8 @@ export const tool = async (name: string, ...args: ReadonlyArray<string>): Promis
   return run("java", java(name, ...args), "latin1")
 }
 
-const fetchJars = async () => {
+/** Kafka's jars, once for all; not to be called by two processes at once when they are not there yet. */
+export const fetchJars = async (): Promise<void> => {
   mkdirSync(directory, { recursive: true })
   if (existsSync(join(jars, ".complete"))) return
   await run("mvn", [

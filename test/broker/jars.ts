@@ -1,0 +1,4 @@
+import { fetchJars } from "./kafka.ts"
+
+/** Before suites that start clusters side by side. */
+export default fetchJars
