@@ -31,7 +31,7 @@ const lossy = new TextDecoder()
  * be decoded takes its key out of the map: neither an older value nor a guess stands in for it.
  */
 export class Contents<V> {
-  readonly entries = new Map<string, Option.Option<KvEntry<V>>>()
+  readonly entries = new Map<string, KvEntry<V>>()
   readonly undecodable = new Map<string, Undecodable>()
   private readonly codec: KvTopics<V>["values"]["codec"]
 
@@ -41,32 +41,46 @@ export class Contents<V> {
 
   /** Takes the next record over. Undefined where not even its key can be read. */
   apply(record: KafkaRecord): KvChange<V> | undefined {
-    const decodedKey = this.codec.decodeKey(record.key)
-    if (Result.isFailure(decodedKey)) {
-      this.undecodable.set(lossy.decode(record.key ?? undefined), { version: 0, cause: decodedKey.failure.message })
-      return undefined
+    const key = this.keyOf(record)
+    if (key === undefined) return undefined
+    const version = this.take(key, record)
+    return { key, version, entry: Option.fromUndefinedOr(this.entries.get(key)) }
+  }
+
+  /** The same for records by the hundred thousand, where nobody wants to know what has changed. */
+  load(records: ReadonlyArray<KafkaRecord>): void {
+    for (const record of records) {
+      const key = this.keyOf(record)
+      if (key !== undefined) this.take(key, record)
     }
-    const key = decodedKey.success
-    const decoded = this.codec.decodeValue(record.value, record.headers)
-    if (Result.isFailure(decoded)) {
-      const version = this.codec.decodeValue(null, record.headers)
-      const known = Result.isSuccess(version) ? version.success.version : 0
-      this.entries.delete(key)
-      this.undecodable.set(key, { version: known, cause: decoded.failure.message })
-      return { key, version: known, entry: Option.none() }
+  }
+
+  private keyOf(record: KafkaRecord): string | undefined {
+    const key = this.codec.decodeKey(record.key)
+    if (Result.isSuccess(key)) return key.success
+    this.undecodable.set(lossy.decode(record.key ?? undefined), { version: 0, cause: key.failure.message })
+    return undefined
+  }
+
+  /** Answers the record's version, 0 where it has none. */
+  private take(key: string, { headers, value }: KafkaRecord): number {
+    const decoded = this.codec.decodeValue(value, headers)
+    if (Result.isSuccess(decoded)) {
+      const stored = decoded.success
+      if (this.undecodable.size > 0) this.undecodable.delete(key)
+      if (hasValue(stored)) this.entries.set(key, stored)
+      else this.entries.delete(key)
+      return stored.version
     }
-    if (this.undecodable.size > 0) this.undecodable.delete(key)
-    const stored = decoded.success
-    const entry = hasValue(stored) ? Option.some(stored) : Option.none()
-    if (Option.isSome(entry)) this.entries.set(key, entry)
-    else this.entries.delete(key)
-    return { key, version: stored.version, entry }
+    const version = this.codec.decodeValue(null, headers)
+    const known = Result.isSuccess(version) ? version.success.version : 0
+    this.entries.delete(key)
+    this.undecodable.set(key, { version: known, cause: decoded.failure.message })
+    return known
   }
 
   /** Of the last write of a key that is not deleted; 0 where there is none. */
   versionOf(key: string): number {
-    const entry = this.entries.get(key)
-    if (entry !== undefined) return Option.getOrThrow(entry).version
-    return this.undecodable.get(key)?.version ?? 0
+    return (this.entries.get(key) ?? this.undecodable.get(key))?.version ?? 0
   }
 }

@@ -22,6 +22,7 @@ export class Replica<V> {
   contents: Contents<V>
   private readonly subscriptions = new Set<Subscription<V>>()
   private readonly applied: Applied
+  private isLoaded = false
   private ended = false
 
   constructor(contents: Contents<V>, applied: Applied) {
@@ -46,26 +47,33 @@ export class Replica<V> {
   replace(contents: Contents<V>): void {
     const before = this.contents
     this.contents = contents
-    for (const [key, entry] of before.entries) {
-      if (contents.entries.has(key)) continue
-      const version = contents.undecodable.get(key)?.version ?? Option.getOrThrow(entry).version
-      this.publish({ key, version, entry: Option.none() }, true)
-    }
-    for (const [key, entry] of contents.entries) {
-      const { version } = Option.getOrThrow(entry)
-      if (before.versionOf(key) !== version) this.publish({ key, version, entry }, before.entries.has(key))
-    }
+    // Before the store is open nobody follows it, and nobody waits for a write.
+    if (this.isLoaded) this.compare(before)
+    this.isLoaded = true
     this.wake()
+  }
+
+  private compare(before: Contents<V>): void {
+    const { entries, undecodable } = this.contents
+    for (const [key, { version }] of before.entries) {
+      if (entries.has(key)) continue
+      this.publish({ key, version: undecodable.get(key)?.version ?? version, entry: Option.none() }, true)
+    }
+    for (const [key, entry] of entries) {
+      const { version } = entry
+      if (before.versionOf(key) === version) continue
+      this.publish({ key, version, entry: Option.some(entry) }, before.entries.has(key))
+    }
   }
 
   *entries(filter?: KvFilter): Iterable<readonly [key: string, entry: KvEntry<V>]> {
     if (filter !== undefined && "key" in filter) {
       const entry = this.contents.entries.get(filter.key)
-      if (entry !== undefined) yield [filter.key, Option.getOrThrow(entry)]
+      if (entry !== undefined) yield [filter.key, entry]
       return
     }
     const matches = matcher(filter)
-    for (const [key, entry] of this.contents.entries) if (matches(key)) yield [key, Option.getOrThrow(entry)]
+    for (const each of this.contents.entries) if (matches(each[0])) yield each
   }
 
   changes(filter?: KvFilter): Stream.Stream<KvChange<V>> {

@@ -78,9 +78,7 @@ export const make = Effect.fnUntraced(function* <V>(
   })
   yield* replicate<Contents<V>>(kafka, topics.values.spec, {
     empty: () => new Contents(topics.values),
-    load: (contents, { records }) => {
-      for (const record of records) contents.apply(record)
-    },
+    load: (contents, { records }) => contents.load(records),
     loaded: (contents) => {
       replica.replace(contents)
       pending.release()
@@ -107,9 +105,9 @@ export const make = Effect.fnUntraced(function* <V>(
   return {
     get: (key) => {
       const entry = replica.contents.entries.get(key)
-      return entry === undefined ? Option.none() : Option.map(entry, ({ value }) => value)
+      return entry === undefined ? Option.none() : Option.some(entry.value)
     },
-    entry: (key) => replica.contents.entries.get(key) ?? Option.none(),
+    entry: (key) => Option.fromUndefinedOr(replica.contents.entries.get(key)),
     entries: (filter) => replica.entries(filter),
     put: (key, value, options) => send(key, { value }, options),
     delete: (key, options) => Effect.asVoid(send(key, {}, options)),

@@ -32,7 +32,12 @@ const versionHeader = "sixfold-version"
 const utf8 = new TextEncoder()
 
 const versionIn = (headers: ReadonlyArray<Header>): number | undefined => {
-  const digits = headers.find(([name]) => name === versionHeader)?.[1]
+  let digits: Uint8Array | undefined
+  for (const header of headers) {
+    if (header[0] !== versionHeader) continue
+    digits = header[1]
+    break
+  }
   if (digits === undefined || digits.length === 0 || digits.length > 15) return undefined
   let version = 0
   for (const digit of digits) {
@@ -93,7 +98,10 @@ const valuesTopic = <V>(
       const version = versionIn(headers)
       if (version === undefined) return Result.fail(new UndecodableError({ message: `no valid ${versionHeader}` }))
       if (bytes === null) return Result.succeed({ version })
-      return Result.map(plain.codec.decodeValue(bytes), (value) => ({ version, value }))
+      const decoded = plain.codec.decodeValue(bytes)
+      return Result.isSuccess(decoded)
+        ? Result.succeed({ version, value: decoded.success })
+        : Result.fail(decoded.failure)
     }
   }
   return { ...plain, value: schema, codec } as unknown as Topic<string, Stored<V>>
