@@ -9,7 +9,15 @@ import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 
-const entry = fileURLToPath(new URL("../../topology/main.ts", import.meta.url))
+const six = fileURLToPath(new URL("../../topology/main.ts", import.meta.url))
+
+export interface ProgramOptions {
+  /** Default: the six patterns. */
+  readonly entry?: string
+  /** Of `sixfold start`, given the folder that is the test's own. */
+  readonly flags?: (folder: string) => Promise<ReadonlyArray<string>>
+  readonly environment?: Readonly<Record<string, string>>
+}
 
 /** The payment gateway of the test: declines where it is told to, else charges. */
 export interface Payments {
@@ -42,22 +50,19 @@ export class Program {
   url = ""
   private child: ChildProcess | undefined
   private readonly folder: string
-  private readonly flags: ReadonlyArray<string>
+  private readonly command: ReadonlyArray<string>
   private readonly environment: Readonly<Record<string, string>>
 
-  private constructor(folder: string, flags: ReadonlyArray<string>, environment: Readonly<Record<string, string>>) {
+  private constructor(folder: string, command: ReadonlyArray<string>, environment: Readonly<Record<string, string>>) {
     this.folder = folder
-    this.flags = flags
+    this.command = command
     this.environment = environment
   }
 
-  /** `flags`: of `sixfold start`, given the folder that is the test's own. */
-  static async start(
-    flags: (folder: string) => Promise<ReadonlyArray<string>> = () => Promise.resolve([]),
-    environment: Readonly<Record<string, string>> = {}
-  ): Promise<Program> {
+  static async start({ entry = six, environment = {}, flags }: ProgramOptions = {}): Promise<Program> {
     const folder = await mkdtemp(join(tmpdir(), "sixfold-browser-"))
-    const program = new Program(folder, await flags(folder), environment)
+    const given = flags === undefined ? [] : await flags(folder)
+    const program = new Program(folder, [entry, "start", "--data", join(folder, "data"), ...given], environment)
     await program.up("0")
     return program
   }
@@ -80,9 +85,7 @@ export class Program {
   }
 
   private async up(port: string): Promise<void> {
-    const data = join(this.folder, "data")
-    const args = [entry, "start", "--port", port, "--data", data, ...this.flags]
-    const child = spawn(process.execPath, args, {
+    const child = spawn(process.execPath, [...this.command, "--port", port], {
       stdio: ["ignore", "pipe", "inherit"],
       env: { ...process.env, ...this.environment }
     })

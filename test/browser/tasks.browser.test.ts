@@ -14,7 +14,10 @@ let provoked: RegExp | undefined
 
 beforeAll(async () => {
   payments = await startPayments()
-  ;[browser, program] = await Promise.all([launch(), Program.start(undefined, { SIXFOLD_PAYMENT_URL: payments.url })])
+  ;[browser, program] = await Promise.all([
+    launch(),
+    Program.start({ environment: { SIXFOLD_PAYMENT_URL: payments.url } })
+  ])
 })
 beforeEach(async () => {
   payments.declines = false

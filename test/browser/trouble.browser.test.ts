@@ -129,10 +129,12 @@ describe("a server that goes away and comes back", () => {
 describe("a server that wants a token", () => {
   it("is given it with the keyboard; a wrong one is said to be wrong, and nothing keeps the right one", async () => {
     const token = randomBytes(16).toString("hex")
-    const program = await Program.start(async (folder) => {
-      const file = join(folder, "token")
-      await writeFile(file, token, { mode: 0o600 })
-      return ["--token-file", file]
+    const program = await Program.start({
+      flags: async (folder) => {
+        const file = join(folder, "token")
+        await writeFile(file, token, { mode: 0o600 })
+        return ["--token-file", file]
+      }
     })
     try {
       const page = await openPage(browser, program, "config")

@@ -21,7 +21,10 @@ const path = (...parts: ReadonlyArray<string>) => `/${parts.map(encodeURICompone
 beforeAll(async () => {
   payments = await startPayments()
   payments.declines = true
-  ;[browser, program] = await Promise.all([launch(), Program.start(undefined, { SIXFOLD_PAYMENT_URL: payments.url })])
+  ;[browser, program] = await Promise.all([
+    launch(),
+    Program.start({ environment: { SIXFOLD_PAYMENT_URL: payments.url } })
+  ])
   const terms = { plan: `"><svg onload=alert(1)> ${wide.slice(80)}`, amount: Number.MAX_SAFE_INTEGER, currency: "EUR" }
   await Promise.all([
     send(program, "PUT", path("config", markup), { html: "<script>alert(1)</script>", huge: 1e308, long }),

@@ -166,6 +166,10 @@ access.follow((now) => {
   shown = now
   show()
 })
+// A link to where one is changes no address, and begins anew all the same.
+nav.addEventListener("click", ({ target }) => {
+  if (target.closest("a")?.hash === location.hash) show()
+})
 addEventListener("hashchange", () => {
   // The skip link is no address.
   if (location.hash === "#main") return main.focus()

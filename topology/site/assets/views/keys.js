@@ -50,6 +50,7 @@ const drawRow = ({ actor, by, key, since }) => {
       class: "small",
       "aria-label": `${label} ${clipped(key, 60)} of ${actor}`
     })
+  const [resume, skip] = [act("Resume", "resume"), act("Skip", "skip")]
   const element = h(
     "tr",
     {},
@@ -57,21 +58,14 @@ const drawRow = ({ actor, by, key, since }) => {
     h("td", { "data-label": "Actor" }, actor),
     h("td", { "data-label": "Since" }, time.element),
     cause,
-    h(
-      "td",
-      {},
-      h(
-        "div",
-        { class: "actions" },
-        by === undefined && act("Resume", "resume"),
-        by === undefined && act("Skip", "skip")
-      )
-    )
+    h("td", {}, by === undefined && h("div", { class: "actions" }, resume, skip))
   )
   return {
     element,
     update(held) {
       time.tick(held.since)
+      // A pause holds no message that could be given up.
+      skip.hidden = held.cause === "paused by an operator"
       setText(cause, clipped(held.cause, 300))
     }
   }

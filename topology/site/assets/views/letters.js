@@ -9,7 +9,8 @@ import { refresh, system } from "../system.js"
 
 export const title = (actor) => (actor === "" ? "Dead letters" : `Dead letters of ${clipped(actor, 60)}`)
 
-const pageSize = 50
+/** Few: each has three stops for who goes by the keyboard. */
+const pageSize = 20
 
 const sourceText = (source) =>
   "timer" in source
