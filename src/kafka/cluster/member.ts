@@ -20,6 +20,10 @@ const beatEvery = 1_000
 /** How many heartbeats pass between the leader's looks at whether a topic has grown. */
 const growthEvery = 30
 
+/** Attempts of a second or more after which a coordinator that is away is told of, first and then again. */
+const warnFirst = 9
+const warnEvery = 60
+
 /** Milliseconds the coordinator is given to hear of a member that leaves; after that its session runs out. */
 const leaveLimit = 3_000
 
@@ -61,6 +65,12 @@ export const make = Effect.fnUntraced(function* (
     membership = undefined
     return lost.length === 0 ? Effect.void : listener.lost(lost)
   })
+
+  /** Of so many failures in a row, first and then again. */
+  const tell = (failures: number) =>
+    failures % warnEvery === warnFirst
+      ? Effect.logWarning(`The coordinator of group ${group} is away and waited for`)
+      : Effect.void
 
   const beat = Effect.fnUntraced(function* (as: Membership): Effect.fn.Return<string, ConnectionError | KafkaError> {
     const answer = yield* connections.others.request(yield* coordinator.find, heartbeat, { membership: as, instanceId })
@@ -179,14 +189,17 @@ export const make = Effect.fnUntraced(function* (
   })
 
   const live = Effect.fnUntraced(function* (as: Membership): Effect.fn.Return<Ended, KafkaError> {
+    let failures = 0
     for (let beats = 1; ; beats++) {
       yield* Effect.sleep(interval)
       const result = yield* Effect.result(beat(as))
       if (result._tag === "Failure") {
         // The session may outlive the trouble: only the coordinator can say that it is over.
         yield* unreachable(result.failure)
+        yield* tell(failures++)
         continue
       }
+      failures = 0
       if (result.success !== "NONE") {
         const ended = yield* judge(result.success, `heartbeat of group ${group}`)
         if (ended !== "coordinator") return ended
@@ -211,19 +224,11 @@ export const make = Effect.fnUntraced(function* (
         result = yield* live(membership!)
       }
       if (result === "lost") yield* lose
-      if (result === "coordinator") yield* awayFor(failures++)
+      if (result === "coordinator") yield* Effect.andThen(tell(failures), pause(failures++))
     }
   })
 
-  const awayFor = Effect.fnUntraced(function* (failures: number) {
-    if (failures % 10 === 9) yield* Effect.logWarning(`The coordinator of group ${group} is away and waited for`)
-    yield* pause(failures)
-  })
-
   // Interrupted first, left then: finalizers run last in, first out.
-  yield* Effect.addFinalizer(() =>
-    Deferred.fail(failed, new KafkaError({ reason: "Closed", message: `the member of group ${group} was closed` }))
-  )
   yield* Effect.addFinalizer(() => {
     // A static member keeps its place for the time of its session (KIP-345).
     if (memberId === "" || instanceId !== null) return Effect.void
