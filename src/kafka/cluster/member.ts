@@ -66,7 +66,6 @@ export const make = Effect.fnUntraced(function* (
     return lost.length === 0 ? Effect.void : listener.lost(lost)
   })
 
-  /** Of so many failures in a row, first and then again. */
   const tell = (failures: number) =>
     failures % warnEvery === warnFirst
       ? Effect.logWarning(`The coordinator of group ${group} is away and waited for`)
