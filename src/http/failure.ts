@@ -1,9 +1,11 @@
 import { Cause, Effect, Schema } from "effect"
 import { HttpServerError, HttpServerRespondable, HttpServerResponse } from "effect/http"
 import type { HttpServerRequest } from "effect/http"
+import { SqlError } from "effect/sql"
 import { KafkaError } from "../kafka/errors.ts"
 import type { Methods } from "./methods.ts"
 import { problem, refuse } from "./problem.ts"
+import { sqlFailure } from "./sqlFailure.ts"
 
 const tags: Readonly<Record<number, string>> = {
   400: "InvalidRequest",
@@ -54,9 +56,15 @@ const ofHttp = (error: HttpServerError.HttpServerError, methods: Methods["Servic
     : refuse("InvalidRequest", "the request cannot be read").response
 }
 
+/** A database that is away is nobody's mistake, also where a route takes its errors for defects. */
+const ofSql = (error: SqlError.SqlError) => {
+  const [tag, message] = sqlFailure(error) ?? []
+  return tag === undefined ? undefined : problem(503, tag, message!, { "retry-after": "1" })
+}
+
 const ofError = (error: unknown, methods: Methods["Service"]): HttpServerResponse.HttpServerResponse | undefined => {
   if (HttpServerError.isHttpServerError(error)) return ofHttp(error, methods)
-  if (Schema.isSchemaError(error)) return refuse("InvalidRequest", error.message).response
+  if (SqlError.isSqlError(error)) return ofSql(error)
   if (error instanceof KafkaError && (error.reason === "Unavailable" || error.reason === "Closed")) {
     return problem(503, "Unavailable", "the broker does not answer", { "retry-after": "1" })
   }
@@ -69,6 +77,10 @@ export const answerFailure =
   <E>(cause: Cause.Cause<E>): Effect.Effect<HttpServerResponse.HttpServerResponse, E> => {
     if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
     const error = Cause.squash(cause)
+    // What a route takes from the request and cannot decode is its error; a row of our own that it cannot decode is its defect.
+    if (Schema.isSchemaError(error) && !Cause.hasDies(cause)) {
+      return Effect.succeed(refuse("InvalidRequest", error.message).response)
+    }
     const known = ofError(error, methods)
     if (known !== undefined) return Effect.succeed(known)
     if (HttpServerResponse.isHttpServerResponse(error)) return Effect.succeed(explained(error))

@@ -9,6 +9,7 @@ import { clientOf, CurrentClients } from "./body.ts"
 import { bodyIdle, hasBody } from "./bodyIdle.ts"
 import { Clients } from "./clients.ts"
 import { makeEndOfTurn } from "./endOfTurn.ts"
+import { CurrentDraining } from "./eventStream.ts"
 import { answerFailure, explained } from "./failure.ts"
 import { preflight, readableBy, secured } from "./headers.ts"
 import { CurrentLimits } from "./limits.ts"
@@ -72,6 +73,7 @@ const makeJudge = (options: GuardOptions, clients: Clients) => {
     if (!isOpen && !hasToken({ authorization: headers["authorization"], protocols })) {
       return refuse("Unauthorized", "a token is needed: Authorization: Bearer …")
     }
+    if (/%00/.test(request.url)) return refuse("InvalidRequest", "the address has a NUL in it")
     const encoding = headers["content-encoding"]
     if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
       return refuse("CompressedBody", "compressed bodies are not taken")
@@ -101,7 +103,9 @@ export const makeGuard = (options: GuardOptions, methods: Methods["Service"]) =>
       const isAllowed = origin !== undefined && allowed.has(origin)
       if (request.method === "OPTIONS" && isAllowed) return preflight(origin)
       const response = yield* hasBody(request.headers)
-        ? Effect.interruptible(Effect.raceFirst(routed, bodyIdle(source, options.limits.bodyIdle)))
+        ? Effect.interruptible(
+            Effect.raceFirst(routed, bodyIdle(source, options.limits.bodyIdle, yield* CurrentDraining))
+          )
         : routed
       return isAllowed ? readableBy(origin)(response) : response
     })

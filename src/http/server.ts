@@ -16,6 +16,7 @@ import type { Limits } from "./limits.ts"
 import { layerRouter, Methods } from "./methods.ts"
 import { isLoopback } from "./origin.ts"
 import type { Readiness } from "./readiness.ts"
+import { refuseUnparsed } from "./unparsed.ts"
 
 export interface Options {
   /** A name or an address to bind. Without a token only loopback. */
@@ -53,7 +54,9 @@ const answerStarting = (response: ServerResponse) => {
 
 const makeNodeServer = (limits: Limits) => {
   // A slow upload may take long: what must not last is silence, and that is watched per body.
-  const server = createServer({ headersTimeout: 10_000, requestTimeout: 0 })
+  // A missing Host is refused as a foreign one is.
+  const server = createServer({ headersTimeout: 10_000, requestTimeout: 0, requireHostHeader: false })
+  refuseUnparsed(server)
   server.maxConnections = limits.connections
   server.on("request", (_, response) => {
     if (server.listenerCount("request") === 1) answerStarting(response)

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { TestClock } from "effect/testing"
+import { uploadBody } from "../../src/http/body.ts"
 import { Draining } from "../../src/http/draining.ts"
 import { Readiness } from "../../src/http/readiness.ts"
 import { answer, dial, exchange, head, serving } from "./wire.ts"
@@ -53,6 +54,46 @@ describe("a server that shuts down", () => {
       yield* TestClock.adjust("5 seconds")
       yield* Fiber.join(closed)
       yield* Deferred.await(ended)
+    })
+  )
+})
+
+describe("an upload when the server shuts down", () => {
+  const begin = Effect.gen(function* () {
+    const begun = yield* Deferred.make<void>()
+    const take = Effect.gen(function* () {
+      const body = yield* uploadBody({ contentType: "text/csv" })
+      yield* Deferred.succeed(begun, undefined)
+      yield* Stream.runDrain(body)
+      return HttpServerResponse.text("whole")
+    })
+    const scope = yield* Scope.make()
+    const { port } = yield* Scope.provide(serving(HttpRouter.add("POST", "/upload", take), { drain: "1 hour" }), scope)
+    const socket = yield* dial(port)
+    const answered = yield* Effect.forkChild(answer(socket), { startImmediately: true })
+    socket.write(head(port, "POST", "/upload", "Content-Type: text/csv", "Content-Length: 10") + "12345")
+    yield* Deferred.await(begun)
+    const closed = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+    return { answered, closed, socket }
+  })
+
+  it.effect("is cut when it brings nothing: a stop does not wait for it", () =>
+    Effect.gen(function* () {
+      const { answered, closed } = yield* begin
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(closed)
+      assert.strictEqual((yield* Fiber.join(answered)).status, 408)
+    })
+  )
+
+  it.effect("is taken to its end when it goes on", () =>
+    Effect.gen(function* () {
+      const { answered, closed, socket } = yield* begin
+      yield* TestClock.adjust("500 millis")
+      socket.write("67890")
+      const { body } = yield* Fiber.join(answered)
+      assert.strictEqual(body, "whole")
+      yield* Fiber.join(closed)
     })
   )
 })
