@@ -40,3 +40,22 @@ describe.each(["docs/guarantees.md", "docs/websocket.md"])("%s", (page) => {
     expect(named(page).filter(({ path, test }) => test !== undefined && !text(path).includes(`"${test}"`))).toEqual([])
   })
 })
+
+describe("docs/websocket.md", () => {
+  const page = text("docs/websocket.md")
+
+  it("tells every error that the gateway answers", () => {
+    const gateway = files("src/status").map(text).join("\n")
+    const reasons = /reason: Schema\.Literals\(\[([^\]]+)\]/.exec(text("src/status/channels.ts"))![1]!
+    const tags = [...gateway.matchAll(/(?:\.error\(|problem\(\d+, )"(\w+)"/g), ...reasons.matchAll(/"(\w+)"/g)]
+    const named = new Set(tags.map((match) => match[1]!))
+    expect(named.size).toBeGreaterThan(9)
+    expect([...named].filter((tag) => !page.includes(`\`${tag}\``))).toEqual([])
+  })
+
+  it("shows frames of every type, each of them JSON", () => {
+    const types = [...text("src/client/protocol.ts").matchAll(/readonly type: "(\w+)"/g)].map((match) => match[1])
+    const shown = [...page.matchAll(/```json\n(.*)\n```/g)].map((match) => JSON.parse(match[1]!) as { type: string })
+    expect(new Set(shown.map(({ type }) => type))).toEqual(new Set(types))
+  })
+})
