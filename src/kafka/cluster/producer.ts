@@ -231,7 +231,7 @@ export const make = Effect.fnUntraced(function* (
           const answer = Deferred.makeUnsafe<ReadonlyArray<number>, KafkaError>()
           enqueue(records, bounds, {
             remaining: records.length,
-            offsets: Array.from(bounds).fill(-1),
+            offsets: new Array<number>(records.length),
             bytes,
             failure: undefined,
             finished: ({ failure, offsets }) =>
