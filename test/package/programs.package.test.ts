@@ -77,7 +77,7 @@ describe("the six patterns", () => {
           return { status: response.status, text: await response.text() }
         })
         statuses.set(at, status)
-        if (/\/(\w+\.js)?$/.test(at)) queue.push(...loadedBy(text, at))
+        if (/\/([\w-]+\.js)?$/.test(at)) queue.push(...loadedBy(text, at))
       }
       assert.isAbove(statuses.size, 5)
       assert.deepStrictEqual(

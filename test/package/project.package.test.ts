@@ -37,13 +37,13 @@ describe("a project that installs the package", () => {
   })
 
   it.each([
-    ["sixfold", "Topic", ["effect", "node:buffer"]],
-    ["sixfold", "Actor", []],
-    ["sixfold/projection", "Projection", []],
-    ["sixfold/testing", "turn", ["effect", "node:buffer"]]
-  ])("gets no broker, no server and no SQLite with %s's %s", async (from, name, needed) => {
+    ["sixfold", "Topic"],
+    ["sixfold", "Actor"],
+    ["sixfold/projection", "Projection"],
+    ["sixfold/testing", "turn"]
+  ])("gets no broker, no server and no SQLite with %s's %s", async (from, name) => {
     const { imports, modules } = await bundleOf(from, name, "node")
-    expect([...imports].sort()).toEqual(needed)
-    expect(modules.length).toBeLessThan(15)
+    expect(imports.filter((each) => !/^(effect|effect\/schema\/\w+|node:buffer)$/.test(each))).toEqual([])
+    expect(modules.length).toBeLessThan(20)
   })
 })
