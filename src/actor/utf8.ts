@@ -1,7 +1,13 @@
 import { Buffer, isUtf8 } from "node:buffer"
 
-/** Small buffers come from a pool: ten times as fast as a `TextEncoder` on Node 24 (1.2 M a second against 12 M), and less to collect. */
-export const encode = (text: string): Uint8Array => Buffer.from(text, "utf8")
+/**
+ * Throws on what is not text. Small buffers come from a pool: ten times as fast as a `TextEncoder` on Node 24 (1.2 M a second
+ * against 12 M), and less to collect.
+ */
+export const encode = (text: string): Uint8Array => {
+  if (typeof text !== "string") throw new TypeError(`${typeof text} is not text`)
+  return Buffer.from(text, "utf8")
+}
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 

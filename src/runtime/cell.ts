@@ -85,9 +85,10 @@ export class Cell {
   }
 
   dequeue(): Message | undefined {
-    const message = this.mailbox.shift()
-    if (this.mailbox.length === 0) this.mailbox = noMessages
-    return message
+    const { mailbox } = this
+    if (mailbox.length > 1) return mailbox.shift()
+    this.mailbox = noMessages
+    return mailbox[0]
   }
 
   park(message: Message): void {
