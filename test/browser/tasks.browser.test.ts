@@ -112,6 +112,14 @@ describe("with the keyboard alone", () => {
     await press(page, page.getByRole("button", { name: "Save" }))
     await shows(entries.getByRole("row", { name: `greeting "mine" 4` }))
 
+    // What is not touched is saved as it was: a text stays a text, and a long one whole.
+    const text = `"${"long ".repeat(20_000)}`
+    await send(program, "PUT", "/config/text", text)
+    await press(page, page.getByRole("button", { name: "Edit text" }))
+    await press(page, page.getByRole("button", { name: "Save" }))
+    await shows(page.getByRole("status").getByText("text is at version 2."))
+    expect(await (await send(program, "GET", "/config/text")).json()).toBe(text)
+
     await press(page, page.getByRole("button", { name: "Delete greeting" }))
     await answer(page, "Keep")
     await shows(entries.getByRole("row", { name: `greeting "mine" 4` }))

@@ -3,7 +3,7 @@
 import { h, setAttribute, setText } from "./dom.js"
 import { makeLife } from "./life.js"
 import { connection, startLive } from "./live.js"
-import { notices } from "./notice.js"
+import { hide, notices } from "./notice.js"
 import { access, reachable } from "./session.js"
 import { signIn } from "./sign-in.js"
 import { startSystem, system } from "./system.js"
@@ -136,6 +136,7 @@ const show = (isFirst = false) => {
   life?.end()
   life = makeLife()
   setMenu(false)
+  hide()
   main.replaceChildren()
   if (access.get() !== "open") {
     document.title = "Access · Sixfold"

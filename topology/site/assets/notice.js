@@ -13,7 +13,9 @@ export const notices = h("div", { class: "notice", hidden: true }, region, close
 const shownFor = 12_000
 let timer
 
-const hide = () => {
+/** Takes it away: it belonged to another view. */
+export const hide = () => {
+  clearTimeout(timer)
   notices.hidden = true
   setText(text, "")
 }

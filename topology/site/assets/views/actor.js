@@ -134,7 +134,6 @@ export const show = (main, { argument: name, life }) => {
     attention.hidden = found.length === 0
     list.update(found)
   }
-  life.add(system.follow(update))
   life.add(
     topology.follow(({ nodes }) => {
       const node = nodes.find((node) => node.name === name)
@@ -143,4 +142,5 @@ export const show = (main, { argument: name, life }) => {
       setText(values.get("Writes"), names(node?.emits ?? []))
     })
   )
+  life.add(system.follow(update))
 }

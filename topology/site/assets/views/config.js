@@ -11,6 +11,7 @@ export const title = () => "Configuration"
 
 const mostShown = 1_000
 
+const json = (value) => JSON.stringify(value, undefined, 2)
 const path = (key) => `/config/${segment(key)}`
 
 const drawRow = (edit, remove) => {
@@ -54,7 +55,7 @@ const drawRow = (edit, remove) => {
 /** The form: of a new entry, or of one in the version it was read in. */
 const editor = (entries) => {
   const key = h("input", { required: true, maxlength: 256, autocomplete: "off", spellcheck: "false" })
-  const value = h("textarea", { required: true, rows: 5, spellcheck: "false" })
+  const value = h("textarea", { required: true, rows: 8, spellcheck: "false" })
   const mode = h("p", { class: "hint" })
   const conflict = h("div", { class: "conflict", role: "status" })
   /** The version that is edited; none: the entry must be new. */
@@ -65,7 +66,8 @@ const editor = (entries) => {
     base = entry?.version
     key.value = name
     key.readOnly = entry !== undefined
-    value.value = entry === undefined ? "" : pretty(entry.value)
+    // In full and as JSON, whatever it is: it is what will be saved.
+    value.value = entry === undefined ? "" : json(entry.value)
     conflict.replaceChildren()
     setText(mode, entry === undefined ? "A new entry." : `Version ${number(base)} of ${clipped(name)}.`)
   }
@@ -77,7 +79,7 @@ const editor = (entries) => {
       h("p", {}, h("strong", {}, "Somebody else has changed this entry. "), theirs),
       ...(entry === undefined
         ? []
-        : [h("pre", { tabindex: "0", role: "region", "aria-label": "Their value" }, pretty(entry.value))]),
+        : [h("pre", { tabindex: "0", role: "region", "aria-label": "Their value" }, pretty(json(entry.value)))]),
       h(
         "div",
         { class: "actions" },
@@ -105,9 +107,9 @@ const editor = (entries) => {
     }
   }
   const save = async () => {
-    let json
+    let body
     try {
-      json = JSON.parse(value.value)
+      body = JSON.parse(value.value)
     } catch (error) {
       value.focus()
       throw new Error(`The value is no JSON: ${error.message}`, { cause: error })
@@ -116,7 +118,7 @@ const editor = (entries) => {
     isSaving = true
     const condition = base === undefined ? { "if-none-match": "*" } : { "if-match": `"${base}"` }
     try {
-      const { data } = await request("PUT", path(name), { body: json, headers: condition })
+      const { data } = await request("PUT", path(name), { body, headers: condition })
       say(`${clipped(name)} is at version ${number(data.version)}.`)
       begin("", undefined)
       key.focus()

@@ -32,7 +32,7 @@ const drawStock = ({ id }) => {
   const level = h("span", { class: "level" })
   const element = h(
     "li",
-    { class: "watched" },
+    { class: "watched row" },
     h("strong", {}, foreign(id, 40)),
     level,
     button("Forget", () => stock.remove(id), { class: "small quiet", "aria-label": `Forget ${clipped(id, 40)}` })

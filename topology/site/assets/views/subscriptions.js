@@ -106,7 +106,7 @@ const renewal = () => {
       { class: "inline" },
       h("legend", {}, "Renewal"),
       field("Kind", kind),
-      field("Interval or cron", value, "2 seconds, 30 days, 1 months; or 0 3 1 * *"),
+      field("Interval or cron", value, "2 seconds, 30 days, 3 months; or 0 3 1 * *"),
       fromField,
       field("Time zone", timezone)
     ),
