@@ -14,7 +14,9 @@ const busyTimeout = 5_000
 type Rows = ReadonlyArray<Record<string, unknown>>
 type Transform = (<A extends object>(rows: ReadonlyArray<A>) => ReadonlyArray<A>) | undefined
 
+/** No text of ours has a NUL in it, since PostgreSQL holds none: what one of the two takes, the other must. */
 const toSqlite = (value: unknown): SQLInputValue => {
+  if (typeof value === "string" && value.includes("\0")) throw new Error("a text with a NUL in it is no value of ours")
   if (typeof value === "boolean") return value ? 1 : 0
   if (value instanceof Date) return value.toISOString()
   return (value ?? null) as SQLInputValue

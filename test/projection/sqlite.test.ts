@@ -122,6 +122,8 @@ describe("an error says whose fault it is", () => {
       assert.include(["ConstraintError", "UniqueViolation"], yield* reasonOf(sql`INSERT INTO numbers VALUES (1)`))
       assert.strictEqual(yield* reasonOf(sql`INSERT INTO numbers VALUES (${"text"})`), "UnknownError")
       assert.strictEqual(yield* reasonOf(sql`SELECT json_extract(${"{"}, '$')`), "UnknownError")
+      // PostgreSQL holds none either: of two databases one should not know what the other does not.
+      assert.strictEqual(yield* reasonOf(sql`SELECT ${"a\0b"}`), "UnknownError")
     })
   )
 

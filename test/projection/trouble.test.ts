@@ -192,4 +192,17 @@ describe("a database in trouble", () => {
       yield* one.stop
     })
   )
+
+  story(
+    "that holds no text with a NUL, none of them does: such a record is a dead letter, in order, on each",
+    Effect.gen(function* () {
+      const one = yield* start("one")
+      yield* write("k", "a", "b\0c", "d")
+      yield* write("no\0key", "a")
+      yield* one.quiet
+      assert.deepStrictEqual(yield* table, { k: "a d" })
+      assert.strictEqual(yield* letters, 2)
+      yield* one.stop
+    })
+  )
 })

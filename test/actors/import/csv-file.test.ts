@@ -158,4 +158,11 @@ describe("the encoding", () => {
     ])
     assert.deepStrictEqual(summary(bytes), { contacts: { "euro@example.com": "€ œ" }, rejects: {} })
   })
+
+  it("has no contact with a NUL in it: no database of ours would hold it", () => {
+    const file = utf8.encode("name,email\nAda,ada@example.com\nGr\0ace,grace@example.com\n\0,not an address\n")
+    const { contacts, rejects } = summary(file)
+    assert.deepStrictEqual(Object.keys(contacts), ["ada@example.com"])
+    assert.deepStrictEqual(rejects, { 3: "a field has a NUL in it", 4: "a field has a NUL in it" })
+  })
 })
