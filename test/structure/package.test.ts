@@ -55,6 +55,13 @@ describe("package.json", () => {
     )
   })
 
+  it("bounds the heap as the launcher does, wherever else a launch has to say so", () => {
+    const flags = (path: string) => text(path).match(/--(max-semi-space-size|heap-growing-percent)=\d+/g) ?? []
+    expect(flags("bin/sixfold.js").length).toBe(2)
+    const elsewhere = ["package.json", "Dockerfile", ...files("bench")].flatMap(flags)
+    expect(elsewhere.filter((flag) => !flags("bin/sixfold.js").includes(flag))).toEqual([])
+  })
+
   it("names configurations that exist in its scripts", () => {
     const named = Object.values(manifest.scripts).flatMap(
       (script) => script.match(/[\w./-]+\.(?:ts|js|json|sh)\b/g) ?? []
