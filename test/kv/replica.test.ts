@@ -155,34 +155,37 @@ describe("a replica", () => {
     )
   }
 
-  it.effect("answers from what it has while it cannot read; then it tells what is different, and nothing else", () =>
-    Effect.gen(function* () {
-      const world = yield* World.make
-      const a = yield* world.process("a")
-      for (const key of ["same", "changed", "deleted", "spoilt"]) {
-        yield* wrote(world, key, 1, 1)
-        yield* World.sees(a, key, 1)
-      }
-      const changes = yield* following(a)
-      assert.strictEqual((yield* changes.until(changes.heard.at(-1)!)).length, 4)
-      const error = new KafkaError({ reason: "Unavailable", message: "away" })
-      yield* world.broker.control.intercept(({ client, kind }) =>
-        Effect.succeed(client === "a" && kind === "fetch" ? { error } : "pass")
-      )
-      yield* wrote(world, "changed", 2, 2)
-      yield* wrote(world, "deleted", 2)
-      yield* wrote(world, "spoilt", 2, "no number")
-      yield* TestClock.adjust("1 minute")
-      assert.strictEqual([...a.store.entries()].length, 4)
-      assert.deepStrictEqual(a.store.get("changed"), Option.some(1))
-      yield* world.broker.control.heal
-      yield* world.broker.control.clean
-      yield* TestClock.adjust("1 minute")
-      yield* World.sees(a, "changed", 2)
-      yield* wrote(world, "new", 1, 5)
-      const heard = yield* changes.until("new v1 5")
-      assert.sameMembers(heard.slice(4, -1), ["changed v2 2", "deleted v2 gone", "spoilt v2 gone"])
-      assert.deepStrictEqual([...a.store.undecodable().keys()], ["spoilt"])
-    })
+  // The first is waited for where it was; after the others the topic is read from its beginning, beside what is there.
+  it.effect.each(["Unavailable", "OffsetOutOfRange", "CorruptBatch"] as const)(
+    "answers from what it has while it cannot read (%s); then it tells what is different, and nothing else",
+    (reason) =>
+      Effect.gen(function* () {
+        const world = yield* World.make
+        const a = yield* world.process("a")
+        for (const key of ["same", "changed", "deleted", "spoilt"]) {
+          yield* wrote(world, key, 1, 1)
+          yield* World.sees(a, key, 1)
+        }
+        const changes = yield* following(a)
+        assert.strictEqual((yield* changes.until(changes.heard.at(-1)!)).length, 4)
+        const error = new KafkaError({ reason, message: "away" })
+        yield* world.broker.control.intercept(({ client, kind }) =>
+          Effect.succeed(client === "a" && kind === "fetch" ? { error } : "pass")
+        )
+        yield* wrote(world, "changed", 2, 2)
+        yield* wrote(world, "deleted", 2)
+        yield* wrote(world, "spoilt", 2, "no number")
+        yield* TestClock.adjust("1 minute")
+        assert.strictEqual([...a.store.entries()].length, 4)
+        assert.deepStrictEqual(a.store.get("changed"), Option.some(1))
+        yield* world.broker.control.heal
+        yield* world.broker.control.clean
+        yield* TestClock.adjust("1 minute")
+        yield* World.sees(a, "changed", 2)
+        yield* wrote(world, "new", 1, 5)
+        const heard = yield* changes.until("new v1 5")
+        assert.sameMembers(heard.slice(4, -1), ["changed v2 2", "deleted v2 gone", "spoilt v2 gone"])
+        assert.deepStrictEqual([...a.store.undecodable().keys()], ["spoilt"])
+      })
   )
 })

@@ -57,7 +57,8 @@ export class Replica<V> {
     const { entries, undecodable } = this.contents
     for (const [key, { version }] of before.entries) {
       if (entries.has(key)) continue
-      this.publish({ key, version: undecodable.get(key)?.version ?? version, entry: Option.none() }, true)
+      // Of a delete the log may keep nothing: it was the next write, or a later one.
+      this.publish({ key, version: undecodable.get(key)?.version ?? version + 1, entry: Option.none() }, true)
     }
     for (const [key, entry] of entries) {
       const { version } = entry
