@@ -7,10 +7,9 @@ import process from "node:process"
 import { inject } from "vitest"
 import { run, type Running } from "../cli/process.ts"
 import { directory, eventually, getJson } from "../whole/program.ts"
-import { root } from "./project.ts"
+import { deno, root } from "./project.ts"
 
 const inProject = (path: string) => join(inject("folder"), path)
-const deno = join(root, "node_modules/.bin/deno")
 const sixfold = inProject("node_modules/.bin/sixfold")
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { readonly version: string }
 

@@ -1,6 +1,6 @@
 import { describe, expect, inject, it } from "vitest"
 import { bundle } from "./bundle.ts"
-import { block, shell } from "./project.ts"
+import { block, deno, shell } from "./project.ts"
 
 const folder = inject("folder")
 const bundleOf = (from: string, name: string, platform: "browser" | "node") =>
@@ -10,6 +10,11 @@ describe("a project that installs the package", () => {
   it("compiles strictly against its declarations, libraries checked, and passes its tests on the fake Kafka", () => {
     expect(block("tsconfig.json")).not.toContain("skipLibCheck")
     expect(shell(block("check"), folder)).toMatch(/Tests +4 passed \(4\)/)
+  })
+
+  it("compiles with a bundler's resolution and on Deno as well", () => {
+    expect(shell("npx tsc --noEmit --module esnext --moduleResolution bundler", folder)).toBe("")
+    shell(`${deno} check --quiet main.ts follow.ts`, folder)
   })
 
   it("cannot make a program of a topology that lacks a service", () => {

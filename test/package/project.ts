@@ -16,6 +16,9 @@ declare module "vitest" {
 /** The checkout. */
 export const root = fileURLToPath(new URL("../../", import.meta.url))
 
+/** The one that this checkout brings. */
+export const deno = join(root, "node_modules/.bin/deno")
+
 const page = readFileSync(join(root, "docs/guide.md"), "utf8")
 
 /** The block of the guide that is named so. */
