@@ -105,21 +105,35 @@ export const launch = Effect.fnUntraced(function* (
   }
 })
 
+/** What befalls the ships. */
+export interface Trouble {
+  /** One of them is killed at a random moment of the next seconds; does not wait for it. */
+  readonly ask: Effect.Effect<void>
+  /** How many have been killed. */
+  readonly kills: () => number
+}
+
 /**
- * Kills one of the ships at a random moment of the next seconds, each time it is run; one after the other, so that each has come back.
- * Who asks while somebody else's trouble is still to come has a share in that.
+ * One is killed after the other, so that each has come back. Who asks while somebody else's trouble is still to come has a share in
+ * that. The seed says which, and when.
  */
 export const trouble = Effect.fnUntraced(function* (ships: ReadonlyArray<Ship>, seed: number) {
   const next = random(seed)
   const scope = yield* Effect.scope
   const oneByOne = yield* Semaphore.make(1)
-  let waiting = 0
+  let [waiting, kills] = [0, 0]
   const kill = Effect.suspend(() => {
     waiting--
     const [wait, ship] = [next(latest), ships[next(ships.length)]!]
-    return Effect.andThen(Effect.sleep(wait), ship.kill)
+    return Effect.andThen(
+      Effect.sleep(wait),
+      Effect.suspend(() => {
+        kills++
+        return ship.kill
+      })
+    )
   })
-  return Effect.suspend(() => {
+  const ask = Effect.suspend(() => {
     if (waiting > 0) return Effect.void
     waiting++
     return oneByOne.withPermit(kill).pipe(
@@ -130,4 +144,5 @@ export const trouble = Effect.fnUntraced(function* (ships: ReadonlyArray<Ship>, 
       Effect.asVoid
     )
   })
+  return { ask, kills: () => kills } satisfies Trouble
 })

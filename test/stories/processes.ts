@@ -49,12 +49,19 @@ export const calm = Layer.effect(
   })
 ).pipe(Layer.provide(ground))
 
+/** The stories ask for more, and share some. */
+const leastKills = 3
+
 /** Two processes, each with everything: one after the other is killed at a moment that the seed decides, whenever a story asks for trouble. */
 export const killed = (seed: number) =>
   Layer.effect(
     World,
     Effect.gen(function* () {
       const gateways = yield* Effect.forEach(["one", "two"], (name) => process(name), { concurrency: 2 })
-      return yield* world({ gateways, size: 2, trouble: yield* trouble(gateways, seed) })
+      const { ask, kills } = yield* trouble(gateways, seed)
+      yield* Effect.addFinalizer(() =>
+        kills() >= leastKills ? Effect.void : Effect.die(new Error(`only ${kills()} kills: nothing was shown`))
+      )
+      return yield* world({ gateways, size: 2, trouble: ask })
     })
   ).pipe(Layer.provide(ground))
