@@ -13,7 +13,8 @@ export const openPage = async (
   browser: Browser,
   program: Program,
   view = "",
-  options: BrowserContextOptions = {}
+  options: BrowserContextOptions = {},
+  before: (page: Page) => Promise<unknown> = () => Promise.resolve()
 ): Promise<Page> => {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
   const page = await context.newPage()
@@ -28,6 +29,7 @@ export const openPage = async (
     heard.push(`a script asked: ${dialog.message()}`)
     void dialog.dismiss()
   })
+  await before(page)
   await page.goto(`${program.url}/#/${view}`)
   await page.getByRole("heading", { level: 1 }).waitFor()
   return page

@@ -137,7 +137,7 @@ describe("a server that wants a token", () => {
       }
     })
     try {
-      const page = await openPage(browser, program, "config")
+      const page = await openPage(browser, program, "config", {}, (page) => page.clock.install())
       const field = page.getByLabel("Access token")
       await shows(field)
       for (const colorScheme of ["light", "dark"] as const) {
@@ -152,7 +152,13 @@ describe("a server that wants a token", () => {
       await type(page, field, "wrong")
       await page.keyboard.press("Enter")
       await shows(page.getByText("That token was refused."))
+      // Nobody asks again, and what is being written stays.
+      const asked: Array<string> = []
+      page.on("request", (request) => asked.push(request.url()))
+      page.on("websocket", (socket) => asked.push(socket.url()))
       await type(page, field, token)
+      await page.clock.runFor("05:00")
+      expect([await field.inputValue(), asked]).toEqual([token, []])
       await press(page, page.getByRole("button", { name: "Use token" }))
       // The view that was asked for, over the stream, the interface and the WebSocket.
       await shows(page.getByRole("heading", { level: 1, name: "Configuration" }))

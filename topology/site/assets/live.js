@@ -47,9 +47,14 @@ const watched = (owner) =>
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
+export const stopLive = () => {
+  running?.ending.abort()
+  running = undefined
+}
+
 /** Begins anew, with the token as it is now. Where the channel can be followed no longer (its token is too old), a new one is. */
 export const startLive = async () => {
-  running?.ending.abort()
+  stopLive()
   const owner = { ending: new AbortController(), socket: undefined }
   running = owner
   const { signal } = owner.ending

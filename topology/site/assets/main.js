@@ -2,11 +2,11 @@
 
 import { h, setAttribute, setText } from "./dom.js"
 import { makeLife } from "./life.js"
-import { connection, startLive } from "./live.js"
+import { connection, startLive, stopLive } from "./live.js"
 import { hide, notices } from "./notice.js"
 import { access, reachable } from "./session.js"
 import { signIn } from "./sign-in.js"
-import { startSystem, system } from "./system.js"
+import { startSystem, stopSystem, system } from "./system.js"
 import { troubles } from "./troubles.js"
 import * as actor from "./views/actor.js"
 import * as config from "./views/config.js"
@@ -162,9 +162,13 @@ const begin = () => {
 let shown = access.get()
 access.follow((now) => {
   showConnection()
-  // A wrong token is said again; an open door changes nothing.
-  if (now === shown && now === "open") return
+  // Whoever writes a token is not disturbed by another answer that one is needed.
+  if (now === shown) return
   shown = now
+  if (now !== "open") {
+    stopSystem()
+    stopLive()
+  }
   show()
 })
 // A link to where one is changes no address, and begins anew all the same.

@@ -42,9 +42,11 @@ const ask = async (signal) => {
   return { actors, here }
 }
 
+export const stopSystem = () => life?.end()
+
 /** Begins anew. */
 export const startSystem = () => {
-  life?.end()
+  stopSystem()
   life = makeLife()
   const rates = makeRates()
   let isStale = true
