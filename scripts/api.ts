@@ -32,7 +32,6 @@ export interface Exported {
 
 /** A file of declarations: what it declares and what it hands on. */
 interface Declared {
-  readonly doc: string
   /** By name; those that are not exported are told where one that is needs them. */
   readonly own: ReadonlyMap<string, ReadonlyArray<Declaration>>
   readonly handedOn: ReadonlyArray<Reference>
@@ -80,12 +79,10 @@ const read = (path: string): Declared => {
   const handedOn: Array<Reference> = []
   const imports: Array<Reference> = []
   let end = 0
-  let first: string | undefined
   for (const statement of program.body) {
     const before = comments.findLast(
       (each) => each.start >= end && each.end <= statement.start && each.value[0] === "*"
     )
-    first ??= before === undefined ? "" : plain(before.value)
     const doc = before === undefined ? "" : plain(before.value)
     end = statement.end
     const code = source.slice(statement.start, statement.end).replace(/^export (declare )?|^declare /, "")
@@ -108,7 +105,7 @@ const read = (path: string): Declared => {
       for (const name of namesOf(declaration as never)) own.set(name, [...(own.get(name) ?? []), { doc, code }])
     }
   }
-  return { doc: first ?? "", own, handedOn, imports }
+  return { own, handedOn, imports }
 }
 
 /** Behind a declaration, those it names and nobody can import: of its own file, or from elsewhere by a name of its own. */
@@ -175,11 +172,13 @@ export const readApi = () => {
     }
     return entries.map((entry) => {
       const source = readFileSync(join(root, entry.path), "utf8")
-      const { module } = parseSync(entry.path, source)
+      const { comments, module, program } = parseSync(entry.path, source)
       const names = module.staticExports.flatMap((each) => each.entries.map(({ exportName }) => exportName.name ?? ""))
       for (const name of names) publicNames.add(name)
       const exported = [...new Set(names)].flatMap((name) => find(entry.path, name, name))
-      return { ...entry, doc: fileOf(entry.path).doc, exported }
+      const [first] = comments
+      const doc = first !== undefined && first.end <= program.body[0]!.start ? plain(first.value) : ""
+      return { ...entry, doc, exported }
     })
   } finally {
     rmSync(folder, { recursive: true })
@@ -187,7 +186,8 @@ export const readApi = () => {
 }
 
 const anchor = (name: string) => name.toLowerCase().replaceAll(".", "")
-const firstSentence = (doc: string) => /^[\s\S]*?\.(?=\s|$)|^[^]*/.exec(doc)![0].replaceAll("\n", " ").trim()
+const firstSentence = (doc: string) =>
+  /^[\s\S]*?\.(?=\s|$)|^[^]*/.exec(doc)![0].replaceAll("\n", " ").replace(/^- /, "").trim()
 
 const section = ({ declarations, name, path }: Exported): string => {
   const docs = declarations.map(({ doc }) => doc).filter((doc) => doc !== "")
