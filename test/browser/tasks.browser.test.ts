@@ -225,6 +225,11 @@ describe("with the keyboard alone", () => {
     await shows(held.getByRole("row", { name: /^a\/b <i>\? inventory .*paused by an operator/ }))
     await send(program, "PUT", `/inventory/${encodeURIComponent(key)}`, { quantity: 5 })
     await goTo(page, "Overview")
+    await shows(
+      page
+        .getByRole("group", { name: "Graph of actors and topics" })
+        .getByRole("link", { name: /^inventory .* 1 held$/ })
+    )
     const trouble = part(page, "Needs a hand")
       .getByRole("listitem")
       .filter({ hasText: `inventory, key "${key}"` })

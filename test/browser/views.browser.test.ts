@@ -175,6 +175,30 @@ describe("the page", () => {
     expect(await animations("no-preference")).toBe("news")
   })
 
+  it("tells in the graph and in the table how much is settled a second, over all partitions", async () => {
+    const page = await openPage(browser, program, "", {}, (page) => {
+      let settled = 0
+      return page.route("**/actors", async (route) => {
+        settled += 1_000
+        const partitions = [0, 1].map((partition) => ({
+          partition,
+          settled,
+          lag: 12_345,
+          inFlight: 0,
+          parked: 0,
+          held: null
+        }))
+        const replica = { instance: "p", replica: 0, state: "running", partitions, restarts: 3 }
+        const actor = { name: "renewals", kind: "keyed", state: "running", replicas: [replica], deadLetters: 0 }
+        await route.fulfill({ json: [actor] })
+      })
+    })
+    // Two thousand from one answer to the next, which is two seconds or more.
+    await shows(page.getByRole("row", { name: /^renewals keyed running 1 24,690 [1-9][\d.,]*\/s 0 0 3 0$/ }))
+    await shows(page.getByRole("link", { name: /^renewals running · keyed ×1 lag 24.7K [1-9][\d.,]*\/s 3 restarts$/ }))
+    await page.context().close()
+  })
+
   it("survives answers that no server of ours gives", async () => {
     const page = await openPage(browser, program)
     const held = { key: long, since: "not a time", cause: `${markup}${backwards}${long}` }
