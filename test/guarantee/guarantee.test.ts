@@ -7,7 +7,7 @@ import { planted } from "./planted.ts"
 import { scenario } from "./scenario.ts"
 
 const run = (seed: number, bug: Pick<Options, "wrap" | "wrapSql"> = {}): Effect.Effect<Report> =>
-  Effect.provide(runSeed(scenario(), { seed, ...bug }), Logger.layer([]))
+  Effect.provide(runSeed(scenario(seed), { seed, ...bug }), Logger.layer([]))
 
 /** Seeds of the quick round; `npm run simulate` takes as many as it is told to. */
 const seeds = 30

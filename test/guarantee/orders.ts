@@ -47,7 +47,7 @@ export const orders = Topic.make("orders", { value: Order, partitions })
 export const Handled = Schema.Struct({ id: Schema.Int, pad: Schema.String })
 export const handled = Topic.make("handled", { value: Handled, partitions })
 /** Only the last of a key counts: the log may forget the others at any time. */
-export const settings = Topic.make("settings", { value: Schema.Int, partitions, cleanup: "compact" })
+export const settings = Topic.make("settings", { value: Schema.Int, partitions: 1, cleanup: "compact" })
 
 /** Everything that took effect for a key, in order: ids, `timer:id`, `dead:` and the position in the inbox. */
 export const Ledger = Schema.Struct({
@@ -136,13 +136,15 @@ export const shelf = Projection.make("shelf", {
   apply: Effect.fnUntraced(function* (table, changes) {
     const sql = yield* SqlClient.SqlClient
     for (const { key: id, offset, value } of changes) {
-      const row = { id, handled: "", setting: null, read: -1, backwards: 0 }
-      yield* sql`INSERT INTO ${sql(table)} ${sql.insert(row)} ON CONFLICT (id) DO NOTHING`
       const said: number | typeof Handled.Type = Option.getOrThrow<number | typeof Handled.Type>(value)
-      yield* typeof said === "number"
-        ? sql`UPDATE ${sql(table)} SET setting = ${said}, read = ${offset},
-            backwards = backwards + (read >= ${offset}) WHERE id = ${id}`
-        : sql`UPDATE ${sql(table)} SET handled = handled || ${` ${said.id}`} WHERE id = ${id}`
+      if (typeof said === "number") {
+        yield* sql`INSERT INTO ${sql(table)} ${sql.insert({ id, handled: "", setting: said, read: offset, backwards: 0 })}
+          ON CONFLICT (id) DO UPDATE SET setting = excluded.setting, read = excluded.read,
+            backwards = ${sql(table)}.backwards + (${sql(table)}.read >= excluded.read)`
+      } else {
+        yield* sql`INSERT INTO ${sql(table)} ${sql.insert({ id, handled: ` ${said.id}`, read: -1, backwards: 0 })}
+          ON CONFLICT (id) DO UPDATE SET handled = ${sql(table)}.handled || excluded.handled`
+      }
     }
   })
 })

@@ -38,8 +38,9 @@ const tickets = mix.flatMap(([kind, weight]) => Array.from({ length: weight }, (
 const commands = ["pause", "resume", "resume", "skip"] as const
 const letterCommands = ["replay", "replay", "replay", "discard"] as const
 
-/** A fresh run: what is sent is remembered for the check. */
-export const scenario = (): Scenario => {
+/** A fresh run: what is sent is remembered for the check. Half of the seeds do without the projection, which costs a third of the time. */
+export const scenario = (seed: number): Scenario => {
+  const hasTable = seed % 2 === 1
   const sent = new Map<string, Sent>(
     [...keys, ...sleepers, ...drummers].map((key) => [key, { orders: new Map(), calls: new Map(), skipped: false }])
   )
@@ -87,7 +88,9 @@ export const scenario = (): Scenario => {
   })
 
   return {
-    topology: Topology.provide(outside)(Topology.make("guarantee", worker, collector, shelf)),
+    topology: Topology.provide(outside)(
+      hasTable ? Topology.make("guarantee", worker, collector, shelf) : Topology.make("guarantee", worker, collector)
+    ),
     prepare: ({ kafka }) =>
       kafka.topics.ensure([orders.spec, settings.spec, { ...handled.spec, maxMessageBytes: handledLimit }]),
     send: (world, draw) => {
@@ -105,6 +108,6 @@ export const scenario = (): Scenario => {
       return world.command(worker, key, op)
     },
     tend: (world) => Effect.forEach(keys, (key) => world.command(worker, key, "resume"), { discard: true }),
-    check: (world) => check(world, sent, set)
+    check: (world) => check(world, sent, hasTable ? set : undefined)
   }
 }

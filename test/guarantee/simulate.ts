@@ -31,7 +31,7 @@ const work = async ({ end, first, jobs }: Share, done: (report: Report) => void)
   // Lost requests are errors by the hundred thousand, and nobody reads where they were made; one seed's story is for reading.
   if (end - first > 1) Error.stackTraceLimit = 0
   for (let seed = first; seed < end; seed += jobs) {
-    done(await Effect.runPromise(Effect.provide(run(scenario(), { seed }), Logger.layer([]))))
+    done(await Effect.runPromise(Effect.provide(run(scenario(seed), { seed }), Logger.layer([]))))
   }
 }
 

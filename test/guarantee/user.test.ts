@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Option, Schema } from "effect"
+import { SqlClient } from "effect/sql"
 import { Actor, Topic, Topology } from "../../src/index.ts"
+import { Projection } from "../../src/projection/index.ts"
 import { simulate } from "../../src/testing/index.ts"
 import type { Scenario } from "../../src/testing/index.ts"
 
@@ -53,7 +55,67 @@ const scenario = (isIdempotent: boolean) => (): Scenario => {
   }
 }
 
+class Declined extends Schema.TaggedError<Declined>()("Declined", {}) {}
+const accepted = Topic.make("accepted", { value: Schema.Int, partitions: 1 })
+/** Accepts what is small; the rest are dead letters, also when they are replayed. */
+const gate = Actor.make("gate", { inbox: payments, emits: [accepted] })
+  .handle({
+    message: (_, amount, turn) => (amount > 5 ? new Declined() : turn.emit(accepted, turn.key, amount))
+  })
+  .errors({ Declined: "dead-letter" })
+const totals = Projection.make("totals", {
+  inbox: accepted,
+  table: "totals",
+  create: (table) =>
+    SqlClient.SqlClient.use((sql) => sql`CREATE TABLE ${sql(table)} (id text PRIMARY KEY, total integer)`),
+  apply: Effect.fnUntraced(function* (table, changes) {
+    const sql = yield* SqlClient.SqlClient
+    for (const { key: id, value } of changes) {
+      yield* sql`INSERT INTO ${sql(table)} ${sql.insert({ id, total: Option.getOrThrow(value) })}
+        ON CONFLICT (id) DO UPDATE SET total = ${sql(table)}.total + excluded.total`
+    }
+  })
+})
+
+/** Its operator replays or discards what has been declined; the table has the sum of what was accepted. */
+const operated = (seen: { replayed: number }) => (): Scenario => {
+  const sent = new Map(users.map((user) => [user, 0]))
+  return {
+    topology: Topology.make("gated", gate, totals),
+    send: Effect.fnUntraced(function* (world, draw) {
+      const [user, amount, op] = [draw.pick(users), 1 + draw.below(9), draw.pick(["replay", "discard"] as const)]
+      if (amount <= 5) sent.set(user, sent.get(user)! + amount)
+      yield* world.send(payments, user, amount)
+      const [letter] = draw.chance(0.5) ? yield* world.letters(gate) : []
+      if (letter === undefined) return
+      seen.replayed = Math.max(seen.replayed, letter.replays)
+      yield* Effect.ignore(world.letter(gate, letter.id, op))
+    }),
+    check: Effect.fnUntraced(function* ({ sql }) {
+      const rows = yield* sql<{ id: string; total: number }>`SELECT id, total FROM totals`
+      const found = new Map(rows.map(({ id, total }) => [id, total]))
+      return users.flatMap((user) =>
+        (found.get(user) ?? 0) === sent.get(user) ? [] : [`${user} has ${found.get(user)}, not ${sent.get(user)}`]
+      )
+    })
+  }
+}
+
 describe("simulate, for a topology of one's own", () => {
+  it.live(
+    "has what operators do with dead letters, and the tables of projections in a database that fails, too",
+    () =>
+      Effect.gen(function* () {
+        const seen = { replayed: 0 }
+        const { faults } = yield* simulate(operated(seen), { seeds: 10 })
+        assert.isAbove(seen.replayed, 0)
+        for (const kind of ["operator: replay", "operator: discard", "sql: request lost", "logs compacted"]) {
+          assert.isAbove(faults.get(kind) ?? 0, 0, kind)
+        }
+      }),
+    240_000
+  )
+
   it.live(
     "passes where the outside is idempotent, and says what it tried",
     () =>

@@ -106,7 +106,7 @@ export const sqlActions: ReadonlyArray<Action> = [
 export const actions: ReadonlyArray<Action> = [
   mend("process started", 14, (_, { process }) => process.start),
   mend("process thawed", 5, (_, { process }) => process.thaw),
-  mend("broker back", 5, ({ weather }) =>
+  mend("broker back", 7, ({ weather }) =>
     Effect.sync(() => {
       weather.isAway = false
     })

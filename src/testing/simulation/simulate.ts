@@ -46,13 +46,13 @@ export interface Explored {
  * }), { seeds: 100 })
  */
 export const simulate = Effect.fnUntraced(function* (
-  make: () => Scenario,
+  make: (seed: number) => Scenario,
   { first = 1, seeds = 30, ...options }: SimulateOptions = {}
 ): Effect.fn.Return<Explored, SimulationFailed> {
   const faults = new Map<string, number>()
   for (let seed = first; seed < first + seeds; seed++) {
     // Processes that crash log what they are told to, by the thousand.
-    const report = yield* Effect.provide(run(make(), { ...options, seed }), Logger.layer([]))
+    const report = yield* Effect.provide(run(make(seed), { ...options, seed }), Logger.layer([]))
     if (report.violations.length > 0) return yield* new SimulationFailed(report)
     for (const [fault, times] of report.faults) faults.set(fault, (faults.get(fault) ?? 0) + times)
   }
