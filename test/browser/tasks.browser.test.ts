@@ -175,13 +175,10 @@ describe("with the keyboard alone", () => {
 
   it("one replays and discards dead letters, one and all", async () => {
     payments.declines = true
-    const subscribe = (user: string) =>
-      send(program, "PUT", `/subscriptions/${user}`, {
-        plan: "pro",
-        amount: 1,
-        currency: "EUR",
-        renew: { every: "1 second" }
-      })
+    // One due time soon, and the next one when all is over.
+    const from = new Date(Date.now() + 5_000).toISOString()
+    const terms = { plan: "pro", amount: 1, currency: "EUR", renew: { every: "60 seconds", from } }
+    const subscribe = (user: string) => send(program, "PUT", `/subscriptions/${user}`, terms)
     await Promise.all(["una", "bea", "cleo", "dora"].map(subscribe))
     await goTo(page, "Dead letters")
     await press(page, part(page, "Actors").getByRole("link", { name: /^renewals/ }))

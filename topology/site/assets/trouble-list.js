@@ -9,16 +9,18 @@ import { refresh } from "./system.js"
 
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1)
 
+/** Asked before what cannot be taken back. */
+const questionOf = (path) => {
+  if (path.endsWith("/skip")) return ["Skip this message?", "Its message becomes a dead letter.", "Skip it"]
+  return path.endsWith("/replay") ? ["Replay all?", "Every one that may be is handled again.", "Replay all"] : undefined
+}
+
 const cureButton = (what, { does, path }) =>
   button(
     capital(does),
     async () => {
-      const isFinal = path.endsWith("/skip")
-      if (
-        isFinal &&
-        !(await confirmed("Skip this message?", `${clipped(what, 300)}: its message becomes a dead letter.`, "Skip it"))
-      )
-        return
+      const [title, explanation, yes] = questionOf(path) ?? []
+      if (title !== undefined && !(await confirmed(title, `${clipped(what, 300)}. ${explanation}`, yes))) return
       await request("POST", path)
       say(`${clipped(what)}: it is in the log, and takes effect in its turn.`)
       refresh()
@@ -26,11 +28,17 @@ const cureButton = (what, { does, path }) =>
     { class: "small" }
   )
 
-const drawCure = (what, cure) =>
+/** What is to be looked at is a view of its own. */
+const look = (actor, does) =>
+  does === "show them"
+    ? h("a", { class: "does", href: `#/dead-letters/${encodeURIComponent(actor)}` }, capital(does))
+    : h("span", { class: "does" }, capital(does))
+
+const drawCure = (actor, what, cure) =>
   h(
     "li",
     {},
-    cure.path === undefined ? h("span", { class: "does" }, capital(cure.does)) : cureButton(what, cure),
+    cure.path === undefined ? look(actor, cure.does) : cureButton(what, cure),
     h("code", { class: "command" }, cure.command)
   )
 
@@ -46,7 +54,7 @@ const draw = ({ actor, cures, since, what }) => {
     h(
       "ul",
       { class: "cures" },
-      cures.map((cure) => drawCure(what, cure))
+      cures.map((cure) => drawCure(actor, what, cure))
     )
   )
   return {

@@ -17,7 +17,7 @@ const sourceText = (source) =>
     ? `timer ${clipped(source.timer)}, due ${source.due}`
     : `${source.topic}, partition ${source.partition}, offset ${number(source.offset)}`
 
-const drawLetter = (actor, command) => (letter) => {
+const drawLetter = (command, isReplayed) => (letter) => {
   const { attempts, error, failedAt, id, idempotencyKey, key, replays, source, value } = letter
   const name = key === null ? "a record without a key" : clipped(key, 60)
   const act = (label, op, attributes) =>
@@ -55,7 +55,7 @@ const drawLetter = (actor, command) => (letter) => {
     h(
       "div",
       { class: "actions" },
-      act("Replay", "replay", { class: "small" }),
+      isReplayed() && act("Replay", "replay", { class: "small" }),
       act("Discard", "discard", { class: "small quiet" })
     )
   )
@@ -98,6 +98,8 @@ export const show = (main, { argument: actor, life }) => {
   const none = empty("There are none.")
   const more = button("Show more", () => read(shown + pageSize), { class: "quiet" })
   const gone = new Set()
+  /** A projection reads its topics again only when it is rebuilt. */
+  const isReplayed = () => system.get()?.actors.find(({ name }) => name === actor)?.kind !== "projection"
   let [shown, letters, next] = [pageSize, [], null]
 
   const command = async (letter, op) => {
@@ -116,13 +118,14 @@ export const show = (main, { argument: actor, life }) => {
     draw()
     refresh()
   }
-  const update = keyed(list, ({ id }) => id, drawLetter(actor, command), top.querySelector("h1"))
+  const update = keyed(list, ({ id }) => id, drawLetter(command, isReplayed), top.querySelector("h1"))
   const draw = () => {
     const open = letters.filter(({ id }) => !gone.has(id))
     update(open)
     none.hidden = open.length > 0
     more.hidden = next === null
     all.hidden = open.length === 0
+    again.hidden = !isReplayed()
   }
   /** Some pages, up to a number of letters. */
   const read = async (most) => {
@@ -164,12 +167,8 @@ export const show = (main, { argument: actor, life }) => {
     draw()
     refresh()
   }
-  const all = h(
-    "div",
-    { class: "actions" },
-    button("Replay all", replayAll),
-    button("Discard all", discardAll, { class: "danger" })
-  )
+  const again = button("Replay all", replayAll)
+  const all = h("div", { class: "actions" }, again, button("Discard all", discardAll, { class: "danger" }))
   main.append(section(`Of ${clipped(actor, 60)}`, all, none, list, more))
   draw()
 
