@@ -10,7 +10,7 @@ export interface Bundled {
   readonly modules: ReadonlyArray<string>
 }
 
-/** Bundles one module in a project; other packages stay outside on Node, and come in for a browser. */
+/** Bundles one module in a project, with the bundler that comes with vitest; other packages stay outside on Node, and come in for a browser. */
 export const bundle = async (folder: string, code: string, platform: "browser" | "node"): Promise<Bundled> => {
   const entry = join(folder, "entry.js")
   const build = await rolldown({

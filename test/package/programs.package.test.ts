@@ -38,6 +38,9 @@ describe("the guide's program", () => {
       yield* follows(process.execPath, inProject("follow.ts"), url)
       yield* follows(deno, "run", "--no-prompt", "--allow-net=127.0.0.1", inProject("follow.ts"), url)
       yield* eventually(getJson<{ seen?: number }>(`${url}/parcels/p-1`), ({ seen }) => seen === 4)
+      for (const command of ["status", "dead-letters tracker", "keys tracker pause p-1", "keys tracker resume p-1"]) {
+        yield* endsWell(yield* run(sixfold, ...command.split(" "), "--url", url))
+      }
       yield* program.kill("SIGTERM")
       yield* endsWell(program)
     }).pipe(Effect.provide(NodeServices.layer))
