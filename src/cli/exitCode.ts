@@ -11,6 +11,7 @@ const usage: ReadonlySet<string> = new Set([
   "TopologyError/BadScale",
   "KafkaError/Locked",
   "UnsafeBinding",
+  "OtherDatabase",
   "ChannelKeyError"
 ])
 

@@ -1,9 +1,11 @@
 import { Context, Effect, Layer, Option } from "effect"
 import { HttpServer } from "effect/http"
+import type { SqlClient } from "effect/sql"
 import { join } from "node:path"
 import type { AnyTopology } from "../actor/topology.ts"
 import { Readiness } from "../http/readiness.ts"
 import * as Server from "../http/server.ts"
+import { identify } from "../projection/identity.ts"
 import { Postgres } from "../projection/postgres.ts"
 import { Sqlite } from "../projection/sqlite.ts"
 import { Log } from "../runtime/log.ts"
@@ -47,6 +49,16 @@ const services = (directory: string, { channelKeyFile, database, kafka }: StartO
   ).pipe(Layer.provideMerge(Broker.layer(kafka, directory)))
 }
 
+/** For other processes' operators: nothing secret, and no parameters. */
+const databaseName = (directory: string, { database }: StartOptions): string =>
+  Option.match(database, {
+    onNone: () => `SQLite in ${directory}`,
+    onSome: (url) => {
+      const { host, pathname } = new URL(url)
+      return `PostgreSQL at ${host}${pathname}`
+    }
+  })
+
 /** The HTTP server around the topology's routes, the operations' and the WebSocket; says where it listens once it does. */
 const gateway = (topology: AnyTopology, options: Server.Options, frame: number) => (routes: ReadonlyArray<Part>) =>
   Server.layer(Layer.mergeAll(operations, Gateway.layer({ frame }), ...routes), options).pipe(
@@ -85,24 +97,31 @@ export const serve = Effect.fnUntraced(
     const directory = yield* DataDirectory.open(options.data)
     const instance = Option.getOrElse(options.instance, () => directory.instance)
     yield* Effect.logInfo(`${topology.name} starts as ${instance}, with its data in ${directory.path}`)
-    const running = Supervision.layer(topology, {
-      ...selection,
-      app: options.app,
-      instance,
-      members: true,
-      gateway: gateway(
-        topology,
-        {
-          ...binding,
-          port: options.port,
-          docs: { title: topology.name, version, descriptions },
-          allowOrigins: Option.getOrElse(options.allowOrigin, () => []),
-          drain: `${options.drain} seconds`,
-          limits: { ...limits, bodyIdle: limits.bodyIdle * 1_000 }
-        },
-        frame
+    const supervised = (database: NonNullable<Supervision.LayerOptions["database"]>) =>
+      Supervision.layer(topology, {
+        ...selection,
+        database,
+        app: options.app,
+        instance,
+        members: true,
+        gateway: gateway(
+          topology,
+          {
+            ...binding,
+            port: options.port,
+            docs: { title: topology.name, version, descriptions },
+            allowOrigins: Option.getOrElse(options.allowOrigin, () => []),
+            drain: `${options.drain} seconds`,
+            limits: { ...limits, bodyIdle: limits.bodyIdle * 1_000 }
+          },
+          frame
+        )
+      })
+    const running = Layer.unwrap(
+      Effect.map(Effect.context<SqlClient.SqlClient>(), (context) =>
+        supervised(Effect.provideContext(identify(databaseName(directory.path, options)), context))
       )
-    }).pipe(Layer.provide(services(directory.path, options)))
+    ).pipe(Layer.provide(services(directory.path, options)))
     const exporting = Option.match(telemetry, {
       onNone: () => running,
       onSome: ({ actors, base }) => Layer.provide(Layer.provideMerge(actors, running), base)

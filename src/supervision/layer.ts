@@ -1,11 +1,13 @@
 import { Context, Effect, Layer, Option, Schedule } from "effect"
 import type { Scope } from "effect"
+import type { SqlError } from "effect/sql"
 import type { AnyProjection } from "../actor/projection.ts"
 import { actorOf, isRoutes, nodeName } from "../actor/topology.ts"
 import type { AnyTopology, Topology } from "../actor/topology.ts"
 import type { KafkaError } from "../kafka/errors.ts"
 import { Kafka } from "../kafka/kafka.ts"
 import type { TopicSpec } from "../kafka/kafka.ts"
+import type { Database } from "../projection/identity.ts"
 import { Actors, statusOf } from "./actors.ts"
 import * as Children from "./children.ts"
 import type { Place } from "./children.ts"
@@ -34,6 +36,8 @@ export interface LayerOptions<E = never, R = never> extends Selection {
   readonly policy?: Partial<Policy>
   /** Whether it tells other processes of the same application what it runs, and hears of them. Default false. */
   readonly members?: boolean
+  /** Which database has the tables; asked for where this process writes or reads any. Default: not compared with other processes'. */
+  readonly database?: Effect.Effect<Database, SqlError.SqlError>
 }
 
 /** A layer of the topology's, whose needs are provided here: that they are met was checked where the topology was made. */
@@ -87,6 +91,11 @@ const childrenOf = (topology: AnyTopology, { name, replicas }: PlannedNode, plac
   )
 }
 
+/** Whether this process keeps tables, or answers from them. */
+const hasTables = (nodes: ReadonlyArray<PlannedNode>, isServed: boolean): boolean =>
+  nodes.some(({ kind }) => kind === "projection") &&
+  nodes.some(({ kind, name, replicas }) => replicas > 0 && (kind === "projection" || (isServed && name === gateway)))
+
 const start = Effect.fnUntraced(function* (topology: AnyTopology, options: LayerOptions<unknown, never>) {
   const nodes = yield* Effect.fromResult(plan(topology, options))
   const topics = yield* Effect.fromResult(declaredTopics(topology))
@@ -106,8 +115,14 @@ const start = Effect.fnUntraced(function* (topology: AnyTopology, options: Layer
       children: supervisor.status(),
       deadLetters: (actor) => open.count(deadLetters.get(actor)?.name ?? "")
     })
+  const database = hasTables(nodes, options.gateway !== undefined)
+    ? yield* Effect.transposeOption(Option.fromUndefinedOr(options.database))
+    : Option.none()
   // Before the children: at the end it tells of them until they have stopped.
-  const members = options.members === true ? yield* Members.make({ ...place, status }) : undefined
+  const members =
+    options.members === true
+      ? yield* Members.make({ ...place, status, database: Option.getOrUndefined(database) })
+      : undefined
   for (const step of steps(nodes)) {
     const children = step.flatMap((node) => childrenOf(topology, node, place))
     yield* Effect.provideContext(supervisor.start(children), services)
@@ -154,5 +169,8 @@ const start = Effect.fnUntraced(function* (topology: AnyTopology, options: Layer
 export const layer = <R, E = never, RG = never>(
   topology: Topology<R>,
   options: LayerOptions<E, RG> = {}
-): Layer.Layer<Actors, KafkaError | TopologyError | E, Exclude<R | RG, Actors | Scope.Scope> | Kafka> =>
-  Layer.effect(Actors, start(topology, options as LayerOptions<unknown, never>)) as never
+): Layer.Layer<
+  Actors,
+  KafkaError | TopologyError | SqlError.SqlError | Members.OtherDatabase | E,
+  Exclude<R | RG, Actors | Scope.Scope> | Kafka
+> => Layer.effect(Actors, start(topology, options as LayerOptions<unknown, never>)) as never

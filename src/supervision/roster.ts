@@ -1,3 +1,4 @@
+import type { Database } from "../projection/identity.ts"
 import { worst } from "./actors.ts"
 import type { ActorStatus, ReplicaStatus } from "./actors.ts"
 
@@ -8,8 +9,13 @@ const forgottenAfter = 3_600_000
 /** Anybody may write to the topic. */
 const mostMembers = 256
 
-interface Member {
+/** What a process says of itself. */
+export interface Said {
   readonly actors: ReadonlyArray<ActorStatus>
+  readonly database?: Database
+}
+
+interface Member extends Said {
   /** Milliseconds since the epoch, by the clock of this process where it heard it happen. */
   readonly heardAt: number
 }
@@ -24,12 +30,22 @@ export interface Told {
 export class Roster {
   private readonly members = new Map<string, Member>()
 
-  /** No actors: it has stopped, and says so. */
-  heard(instance: string, actors: ReadonlyArray<ActorStatus> | undefined, heardAt: number): void {
+  /** Nothing said: it has stopped. */
+  heard(instance: string, said: Said | undefined, heardAt: number): void {
     this.members.delete(instance)
-    if (actors === undefined) return
-    this.members.set(instance, { actors, heardAt })
+    if (said === undefined) return
+    this.members.set(instance, { ...said, heardAt })
     if (this.members.size > mostMembers) this.members.delete(this.members.keys().next().value!)
+  }
+
+  /** A process that runs on another database than this one, and its name for it. */
+  elsewhere(id: string, now: number): { readonly instance: string; readonly name: string } | undefined {
+    for (const [instance, { database, heardAt }] of this.members) {
+      if (database !== undefined && database.id !== id && now - heardAt <= silentAfter) {
+        return { instance, name: database.name }
+      }
+    }
+    return undefined
   }
 
   others(now: number): ReadonlyArray<Told> {

@@ -135,7 +135,7 @@ describe("the processes of an application", () => {
 
   it("remembers a bounded number of others, those heard of last", () => {
     const roster = new Roster()
-    for (let n = 0; n < 1_000; n++) roster.heard(`p${n}`, [], n)
+    for (let n = 0; n < 1_000; n++) roster.heard(`p${n}`, { actors: [] }, n)
     expect(roster.others(1_000)).toHaveLength(256)
   })
 })
