@@ -123,7 +123,7 @@ const replay = (partition: Partition, message: Message, id: string, now: number,
   if (
     letter === undefined ||
     letter.key === null ||
-    text.decode(letter.key) !== cell.key ||
+    Utf8.decodeOr(letter.key) !== cell.key ||
     letter.origin.replays >= mostReplays
   )
     return nothing

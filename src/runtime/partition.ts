@@ -74,7 +74,7 @@ export class Partition implements TopicPartition {
   /** Called once when nothing runs any more. */
   onQuiet: (() => void) | undefined
   position: Entry.Position
-  /** Bytes of encoded state of all keys. */
+  /** Bytes of encoded state of all keys; counted where the actor has a limit. */
   stateBytes = 0
   /** How far the restore of its state is, in offsets of the changelog. */
   restored = { done: 0, end: 0 }
@@ -221,8 +221,9 @@ export class Partition implements TopicPartition {
 
   /** The key's state is now this JSON; undefined: the initial one. */
   setState(cell: Cell, json: string | undefined): void {
-    this.stateBytes +=
-      (json === undefined ? 0 : Utf8.lengthOf(json)) - (cell.json === undefined ? 0 : Utf8.lengthOf(cell.json))
+    if (this.around.definition.memory !== undefined) {
+      this.stateBytes += Utf8.lengthOf(json ?? "") - Utf8.lengthOf(cell.json ?? "")
+    }
     cell.json = json
   }
 

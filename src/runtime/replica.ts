@@ -27,6 +27,8 @@ import * as Turns from "./turns.ts"
 
 /** A started message holds the prefix for at most so long, in milliseconds. */
 const holdLimit = 1_000
+/** What one poll brings, in bytes: little enough that most of it is handled before the collector of garbage comes by. */
+const pollBytes = 256 * 1_024
 /** Bytes of one partition admitted and not settled. */
 const capacityBytes = 8 * 1_048_576
 
@@ -79,7 +81,7 @@ export const make = Effect.fnUntraced(function* (
     Effect.gen(function* () {
       yield* kafka.topics.ensure([definition.inbox.spec, changelog, deadLetters, statusTopic, statusLatestTopic])
       const context = yield* Effect.orDie(resources(definition)) as Effect.Effect<Context.Context<never>>
-      const reader = yield* kafka.reader()
+      const reader = yield* kafka.reader({ maxBytes: pollBytes })
       const settle = yield* Settler.make({
         actor: actor.name,
         meter,

@@ -10,7 +10,7 @@ import { commanded } from "../runtime/control.ts"
 import { ownTopics } from "../runtime/deadLetter.ts"
 import { stateKey } from "../store/entry.ts"
 
-const text = new TextDecoder()
+const text = new TextDecoder("utf-8", { ignoreBOM: true })
 
 /** Rounds of the scheduler: no clock runs meanwhile, so what does not come within so many never comes. */
 const patience = 2_000

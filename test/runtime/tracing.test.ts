@@ -13,13 +13,16 @@ const relay = (name: string, inbox: typeof words, outbox: typeof words) =>
     message: (_, word, turn) => turn.emit(outbox, turn.key, word)
   })
 const topology = Topology.make("test", relay("first", words, louder), relay("second", louder, shouts))
+const reporter = Actor.make("reporter", { inbox: words }).handle({
+  message: (_, word, turn) => turn.report("ada", { kind: "heard", word })
+})
 
 const [utf8, text] = [new TextEncoder(), new TextDecoder()]
 const trace = "0af7651916cd43dd8448eb211c80319c"
 const parent = "b7ad6b7169203331"
 
-/** Sends a word with a trace context and answers the one its echo's echo carries. */
-const carried = Effect.gen(function* () {
+/** Sends a word with a trace context and answers the headers of the first record of a topic that is made of it. */
+const carriedTo = Effect.fnUntraced(function* (topic: string, partitions: number) {
   const kit = yield* TestKit
   const kafka = yield* Kafka
   const producer = yield* kafka.producer
@@ -32,10 +35,12 @@ const carried = Effect.gen(function* () {
   yield* producer.send([{ ...at, value: words.codec.encodeValue("hello"), headers }])
   yield* kit.quiet
   const reader = yield* kafka.reader()
-  yield* reader.seek({ topic: "shouts", partition: at.partition }, 0)
+  yield* reader.seek({ topic, partition: partitionFor(key, partitions) }, 0)
   const [batch] = yield* reader.poll
   return batch!.records[0]!.headers.map(([name, value]) => `${name}: ${text.decode(value)}`)
-}).pipe(Effect.scoped)
+}, Effect.scoped)
+/** That of its echo's echo. */
+const carried = carriedTo("shouts", 2)
 
 describe("a trace", () => {
   it.effect("follows a message through the handlers' spans to what they emit", () => {
@@ -56,6 +61,24 @@ describe("a trace", () => {
       assert.deepStrictEqual(headers, [`traceparent: 00-${trace}-${second!.spanId}-01`])
       assert.strictEqual(first!.attributes.get("sixfold.key"), "ada")
     }).pipe(Effect.provide(Layer.provideMerge(TestKit.layer(topology), Layer.succeed(Tracer.Tracer, tracer))))
+  })
+
+  it.effect("goes into the status records of the turn, too, where a tracer is set and where none is", () => {
+    const report = carriedTo("status", 12)
+    const spans: Array<Tracer.NativeSpan> = []
+    const tracer = Tracer.make({
+      span: (options) => {
+        const span = new Tracer.NativeSpan(options)
+        if (options.kind === "consumer") spans.push(span)
+        return span
+      }
+    })
+    const kit = TestKit.layer(Topology.make("test", reporter))
+    return Effect.gen(function* () {
+      assert.deepStrictEqual(yield* Effect.provide(report, kit), [`traceparent: 00-${trace}-${parent}-01`])
+      const traced = Layer.provideMerge(Layer.fresh(kit), Layer.succeed(Tracer.Tracer, tracer))
+      assert.deepStrictEqual(yield* Effect.provide(report, traced), [`traceparent: 00-${trace}-${spans[0]!.spanId}-01`])
+    })
   })
 
   it.effect("is handed on as it is where no tracer is set", () =>
