@@ -18,7 +18,7 @@ describe("the guarantee", () => {
   it.live(
     `holds under ${seeds} seeds: nothing lost, nothing twice, per-key order, every timer once, every dead letter accounted for`,
     () => simulate(scenario, { seeds }),
-    240_000
+    600_000
   )
 
   it.live(
@@ -30,7 +30,7 @@ describe("the guarantee", () => {
         assert.deepStrictEqual(yield* run(7), first)
         assert.notStrictEqual(other.trace, first.trace)
       }),
-    240_000
+    600_000
   )
 })
 
@@ -50,7 +50,7 @@ describe("a planted bug is found:", () => {
           }
           assert.fail(`not found by ${mostSeeds} seeds`)
         }),
-      240_000
+      600_000
     )
   }
 })

@@ -73,6 +73,12 @@ const ambush =
       }
     })
 
+/** Others take over what the process had, and go on with it; then it thaws. */
+const pastSession: Act = (_, { many, process }) =>
+  Effect.andThen(
+    TestClock.adjust(11_000 + many * 300),
+    Effect.suspend(() => process.thaw)
+  )
 const kill: Act = (_, { process }) => process.kill
 const crashReplica: Act = (_, { actor, process }) => process.actors()?.crash(actor) ?? Effect.void
 
@@ -119,11 +125,12 @@ export const actions: ReadonlyArray<Action> = [
   fault("process killed", 5, kill),
   fault("process stopped", 4, (_, { process }) => process.stop),
   fault("process frozen", 4, (_, { process }) => process.freeze),
-  fault("process frozen past its session", 3, (_, { many, process }) =>
-    process.freeze.pipe(
-      Effect.andThen(TestClock.adjust(11_000 + many * 300)),
-      Effect.andThen(Effect.suspend(() => process.thaw))
-    )
+  fault("process frozen past its session", 2, (stage, dice) =>
+    Effect.andThen(dice.process.freeze, pastSession(stage, dice))
+  ),
+  // With something in hand: what it read or wrote last is of an ownership that is over when it goes on.
+  fault("frozen at a request past its session", 3, (stage, dice) =>
+    Effect.andThen(ambush("process frozen", (_, { process }) => process.freeze)(stage, dice), pastSession(stage, dice))
   ),
   fault("replica crashed", 4, crashReplica),
   fault("kill at a request", 4, ambush("process killed", kill)),
