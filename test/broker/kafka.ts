@@ -7,6 +7,7 @@
  * Settings: KAFKA_DIR (jars, data and logs; default .cache/kafka), KAFKA_PORT (the first port, default 29092),
  * KAFKA_HEAP (per broker, default 512m).
  */
+import { Admin } from "@platformatic/kafka"
 import { execFile, spawn } from "node:child_process"
 import { existsSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
@@ -123,6 +124,22 @@ const listens = (broker: number) =>
     socket.once("error", () => answer(false))
   })
 
+const isAmong = async (broker: number) => {
+  const admin = new Admin({
+    clientId: "start",
+    bootstrapBrokers: [address(broker)],
+    retries: 0,
+    requestTimeout: 10_000
+  })
+  try {
+    return (await admin.metadata({})).brokers.has(broker)
+  } catch {
+    return false
+  } finally {
+    await admin.close()
+  }
+}
+
 const serves = async (brokers: ReadonlyArray<number>) => {
   const deadline = Date.now() + startLimit
   const late = (broker: number) => {
@@ -137,14 +154,11 @@ const serves = async (brokers: ReadonlyArray<number>) => {
       if (!alive(pidOf(broker)) || Date.now() > deadline) throw late(broker)
       await sleep(200)
     }
-    // An open port is not yet a serving broker: ask it for something.
-    const asked = java("org.apache.kafka.tools.BrokerApiVersionsCommand", "--bootstrap-server", address(broker))
-    const answers = () =>
-      run("java", asked).then(
-        () => true,
-        () => false
-      )
-    while (!(await answers())) if (Date.now() > deadline) throw late(broker)
+    // An open port is not yet a serving broker: it must count itself among them.
+    while (!(await isAmong(broker))) {
+      if (!alive(pidOf(broker)) || Date.now() > deadline) throw late(broker)
+      await sleep(200)
+    }
   }
 }
 

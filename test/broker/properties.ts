@@ -16,7 +16,8 @@ const logins = ["sasl", "sasltls"].flatMap((listener) =>
 )
 
 /**
- * The server.properties of one broker: everything replicated where there are three, and sweeps short enough for tests. It takes seven
+ * The server.properties of one broker: everything replicated where there are three, and sweeps short enough for tests;
+ * time-outs among the brokers long enough for a busy machine. It takes seven
  * ports in a row: plaintext, controller, SASL, one that it announces to be at the fifth, where a test may put a proxy, TLS, and SASL over TLS.
  */
 export const properties = (options: {
@@ -66,7 +67,9 @@ log.segment.delete.delay.ms=500
 log.cleaner.backoff.ms=500
 log.cleaner.min.cleanable.ratio=0.01
 transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
-broker.session.timeout.ms=3000
+broker.session.timeout.ms=5000
 broker.heartbeat.interval.ms=500
+controller.quorum.election.timeout.ms=2000
+controller.quorum.fetch.timeout.ms=4000
 `
 }

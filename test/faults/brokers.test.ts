@@ -2,9 +2,11 @@ import { expect, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
 import { afterAll, beforeAll, describe } from "vitest"
 import * as Cluster from "../../src/kafka/cluster/cluster.ts"
+import { Kafka } from "../../src/kafka/kafka.ts"
+import { record, unique } from "../broker/clients.ts"
 import { start, tool } from "../broker/kafka.ts"
 import type { Cluster as Brokers } from "../broker/kafka.ts"
-import { underLoad } from "./under-load.ts"
+import { partitions, underLoad } from "./under-load.ts"
 
 let brokers: Brokers
 beforeAll(async () => {
@@ -12,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => brokers?.stop())
 
-const suffering = (fault: Effect.Effect<void>) =>
+const suffering = (fault: (input: string) => Effect.Effect<void>) =>
   Effect.suspend(() =>
     underLoad(brokers.bootstrap, Cluster.layer({ brokers: brokers.bootstrap.split(","), requestTimeout: 5_000 }), fault)
   )
@@ -33,14 +35,27 @@ const moveLeaders = Effect.promise(() =>
   )
 )
 
+/** Whoever may not speak EndTxn leaves his transaction open, until the broker's sweep. */
+const openTransaction = (topic: string) =>
+  Effect.gen(function* () {
+    const kafka = yield* Kafka
+    const transactor = yield* kafka.transactor({ transactionalId: unique("foreign"), timeout: 5_000 })
+    const records = Array.from({ length: partitions }, (_, partition) => record({ topic, partition }, "-1 open"))
+    expect(yield* Effect.flip(transactor.commit({ records }))).toMatchObject({ outcome: "unclear" })
+  }).pipe(
+    Effect.scoped,
+    Effect.provide(Cluster.layer({ brokers: brokers.bootstrap.split(","), maxVersions: { EndTxn: -1 } })),
+    Effect.orDie
+  )
+
 describe("produce, consume and transactions go on, exactly once,", () => {
   // Each in turn: so also the leader of every partition, and the coordinators of the group and of both transactional ids.
   it.live("while each broker in turn is killed and comes back, and leaders move back", () =>
-    suffering(
+    suffering(() =>
       Effect.gen(function* () {
         for (const broker of all) {
           yield* kill(broker)
-          yield* wait(6)
+          yield* wait(9)
           yield* up(broker)
           yield* wait(3)
         }
@@ -50,7 +65,7 @@ describe("produce, consume and transactions go on, exactly once,", () => {
   )
 
   it.live("while each broker in turn is frozen for twenty seconds", () =>
-    suffering(
+    suffering(() =>
       Effect.forEach(
         all,
         (broker) =>
@@ -65,10 +80,14 @@ describe("produce, consume and transactions go on, exactly once,", () => {
     )
   )
 
+  it.live("while a foreign transaction stays open in all of their partitions", () =>
+    suffering((input) => Effect.andThen(openTransaction(input), openTransaction(input)))
+  )
+
   it.live("after all brokers have been away for two minutes, of which the log tells", () => {
     const told: Array<string> = []
     const listening = Logger.layer([Logger.make(({ message }) => void told.push(String(message)))])
-    return suffering(
+    return suffering(() =>
       Effect.gen(function* () {
         for (const broker of all) yield* kill(broker)
         yield* wait(120)

@@ -43,9 +43,7 @@ const newTopic = Effect.fnUntraced(function* (kafka: Kafka["Service"], partition
 describe("produce, consume and transactions go on, exactly once,", () => {
   it.live("while connections break in the middle of an answer or a request, again and again", () =>
     Effect.suspend(() =>
-      underLoad(
-        brokers.bootstrap,
-        proxied(),
+      underLoad(brokers.bootstrap, proxied(), () =>
         Effect.forEach(
           Array.from({ length: 8 }, (_, n) => (n % 2 === 0 ? "cut" : "sever")),
           (mode) =>
@@ -63,9 +61,7 @@ describe("produce, consume and transactions go on, exactly once,", () => {
 
   it.live("while the answers of each broker in turn do not come", () =>
     Effect.suspend(() =>
-      underLoad(
-        brokers.bootstrap,
-        proxied(),
+      underLoad(brokers.bootstrap, proxied(), () =>
         Effect.forEach(
           proxies,
           (proxy) =>

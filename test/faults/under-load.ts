@@ -9,7 +9,7 @@ import { until } from "../contract/world.ts"
 import { contentOf, producing, running, transforming } from "./load.ts"
 import type { Outcomes, Sent } from "./load.ts"
 
-const partitions = 6
+export const partitions = 6
 
 /** Waits until the copy has caught up with the input. */
 const caughtUp = Effect.fnUntraced(function* (input: string, output: string) {
@@ -18,10 +18,14 @@ const caughtUp = Effect.fnUntraced(function* (input: string, output: string) {
 })
 
 /**
- * A producer and two exactly-once copiers run while `fault` happens, and five seconds longer. Then: all that was acknowledged is
+ * A producer and two exactly-once copiers run while `fault` happens to their input or their brokers, and five seconds longer. Then: all that was acknowledged is
  * there, once; the copy is the same, in the same order; and so says another client, which comes by `bootstrap`.
  */
-export const underLoad = (bootstrap: string, cluster: Layer.Layer<Kafka, KafkaError>, fault: Effect.Effect<void>) =>
+export const underLoad = (
+  bootstrap: string,
+  cluster: Layer.Layer<Kafka, KafkaError>,
+  fault: (input: string) => Effect.Effect<void>
+) =>
   Effect.gen(function* () {
     const kafka = yield* Kafka
     const input = unique("input")
@@ -36,7 +40,7 @@ export const underLoad = (bootstrap: string, cluster: Layer.Layer<Kafka, KafkaEr
     const producer = yield* running(producing(input, partitions, sent))
     yield* until(() => sent.acknowledged.size > 0 && outcomes.commits > 0)
     yield* Effect.sleep("3 seconds")
-    yield* fault
+    yield* fault(input)
     const [produced, commits] = [sent.acknowledged.size, outcomes.commits]
     // Both go on by themselves: the test's own time limit is theirs.
     yield* until(() => sent.acknowledged.size > produced && outcomes.commits > commits)
