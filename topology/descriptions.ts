@@ -165,7 +165,11 @@ export const descriptions: Descriptions = {
       type: "application/json",
       schema: object({ owner: text, version: count, installedApps: list(text) })
     },
-    answers: { 202: { means: "In the log." } }
+    answers: {
+      202: { means: "In the log." },
+      400: { means: "No site, or no id for one." },
+      413: { means: "Larger than a record may be." }
+    }
   },
   "GET /sites/:siteId/installed-apps": {
     summary: "The apps of a site",

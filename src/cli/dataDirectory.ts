@@ -17,7 +17,12 @@ export interface DataDirectory {
 
 const unusable = (path: string, why: string) => new UsageError({ message: `cannot use --data ${path}: ${why}` })
 
-const told = (path: string) => (error: PlatformError.PlatformError) => unusable(path, error.reason._tag)
+const why = { AlreadyExists: "it is a file", PermissionDenied: "this user may not write there" }
+
+const told = (path: string) => (error: PlatformError.PlatformError) => {
+  const { _tag } = error.reason
+  return unusable(path, _tag === "AlreadyExists" || _tag === "PermissionDenied" ? why[_tag] : _tag)
+}
 
 const name = Effect.map(Random.nextIntBetween(0, 2 ** 32), (n) => `p${n.toString(16).padStart(8, "0")}`)
 

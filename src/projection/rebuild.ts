@@ -9,7 +9,7 @@ import { ProjectionError } from "./errors.ts"
 import * as Positions from "./positions.ts"
 import { makeShadow, rebuildId, swap } from "./shadow.ts"
 import type { Reading } from "./shadow.ts"
-import { takeOver } from "./takeOver.ts"
+import { takeOver, topicIds } from "./takeOver.ts"
 import { write } from "./write.ts"
 import type { Target } from "./write.ts"
 
@@ -25,10 +25,14 @@ interface Inbox extends Reading {
 
 const begin = Effect.fnUntraced(function* (kafka: Kafka["Service"], projection: AnyProjection, reader: Reader) {
   const inboxes = new Map<string, Inbox>()
+  const ids = yield* topicIds(
+    kafka,
+    projection.inboxes.map(({ name }) => name)
+  )
   for (const topic of projection.inboxes) {
     for (let partition = 0; partition < topic.spec.partitions; partition++) {
       const at = { topic: topic.name, partition }
-      const { end, position, read, topicId } = yield* takeOver(kafka, projection, rebuildId(projection), at)
+      const { end, position, read, topicId } = yield* takeOver(kafka, projection, rebuildId(projection), at, ids)
       const source = { ...at, clusterId: kafka.clusterId, topicId }
       inboxes.set(partitionId(topic.name, partition), { topic, position, source, begin: read, read, end })
       yield* reader.seek(at, read)

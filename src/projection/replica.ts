@@ -13,7 +13,7 @@ import * as Positions from "./positions.ts"
 import { tell } from "./tell.ts"
 import type { Owned, Replica, ReplicaOptions } from "./shape.ts"
 import { deadLetterTopic } from "./topics.ts"
-import { takeOver } from "./takeOver.ts"
+import { takeOver, topicIds } from "./takeOver.ts"
 import { write } from "./write.ts"
 import type { Target } from "./write.ts"
 
@@ -38,8 +38,8 @@ export const make = Effect.fnUntraced(function* (
   let state: "starting" | "running" | "draining" = "starting"
   let [assigned, writing, progress, crashed] = [false, false, 0, false]
 
-  const take = Effect.fnUntraced(function* (reader: Reader, at: TopicPartition) {
-    const { end, position, read } = yield* takeOver(kafka, projection, name, at)
+  const take = Effect.fnUntraced(function* (reader: Reader, at: TopicPartition, ids: ReadonlyMap<string, string>) {
+    const { end, position, read } = yield* takeOver(kafka, projection, name, at, ids)
     owned.set(partitionId(at.topic, at.partition), {
       topic: inboxes.find((topic) => topic.name === at.topic)!,
       position,
@@ -87,7 +87,8 @@ export const make = Effect.fnUntraced(function* (
     const lost = owned.get(partitionId(topic, partition))
     if (lost === undefined) return
     yield* Effect.logWarning(`${name}: ${topic}/${partition} has another owner`)
-    if (yield* tell(member, [lost])) yield* take(reader, { topic, partition })
+    const isOurs = yield* tell(member, [lost])
+    if (isOurs) yield* take(reader, { topic, partition }, yield* topicIds(kafka, [topic]))
     else yield* drop(reader, { topic, partition })
   })
 
@@ -153,13 +154,12 @@ export const make = Effect.fnUntraced(function* (
       const change = ({ added, owned: all }: Assignment) =>
         Effect.gen(function* () {
           const fresh = [...added, ...all.filter((each) => !owned.has(partitionId(each.topic, each.partition)))]
-          const seen = new Set<string>()
-          for (const each of fresh) {
-            const id = partitionId(each.topic, each.partition)
-            if (seen.has(id)) continue
-            seen.add(id)
-            yield* take(reader, each)
-          }
+          const distinct = new Map(fresh.map((each) => [partitionId(each.topic, each.partition), each]))
+          const ids = yield* topicIds(
+            kafka,
+            fresh.map(({ topic }) => topic)
+          )
+          for (const each of distinct.values()) yield* take(reader, each, ids)
           assigned = true
         })
       const member = yield* kafka.member({

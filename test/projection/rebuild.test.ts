@@ -7,9 +7,9 @@ import { Kafka } from "../../src/kafka/kafka.ts"
 import { rebuild } from "../../src/projection/rebuild.ts"
 import type { Progress } from "../../src/projection/rebuild.ts"
 import { makeShadow, rebuildId, swap } from "../../src/projection/shadow.ts"
-import { takeOver } from "../../src/projection/takeOver.ts"
+import { takeOver, topicIds } from "../../src/projection/takeOver.ts"
 import { breathe, database, isIndexed, tables } from "./database.ts"
-import { sentences, start, table, words, write } from "./world.ts"
+import { sentences, start, table, words, write, writeTo } from "./world.ts"
 
 type Services = Kafka | EmbeddedBroker | SqlClient.SqlClient
 
@@ -84,6 +84,41 @@ describe("a rebuild", () => {
       assert.deepStrictEqual(yield* table, { k: Array.from({ length: 20 }, (_, n) => n).join(" ") })
       assert.isAbove(reads, 5)
       yield* one.stop
+    })
+  )
+
+  story(
+    "goes on beside several replicas, of this process and of another, that all write: none fails, and nothing is lost or twice",
+    Effect.gen(function* () {
+      const one = yield* start("one", 3)
+      const two = yield* start("two")
+      yield* two.pass("30 seconds")
+      for (const partition of [0, 1]) yield* writeTo(partition, `k${partition}`, "0")
+      yield* one.quiet
+      for (let round = 0, n = 1; round < 3; round++) {
+        const rebuilding = yield* Effect.forkChild(rebuilt)
+        for (const end = n + 5; rebuilding.pollUnsafe() === undefined || n < end;) {
+          if (n >= end) yield* breathe
+          else {
+            for (const partition of [0, 1]) yield* writeTo(partition, `k${partition}`, String(n))
+            n++
+          }
+        }
+        yield* Fiber.join(rebuilding)
+        yield* one.pass("10 seconds")
+        yield* two.quiet
+        const all = Array.from({ length: n }, (_, word) => word).join(" ")
+        assert.deepStrictEqual(yield* table, { k0: all, k1: all })
+      }
+      const replicas = [...one.replicas(), ...two.replicas()]
+      assert.deepStrictEqual(
+        replicas.map(({ restarts, state }) => [restarts, state]),
+        replicas.map(() => [0, "running"])
+      )
+      const owned = replicas.flatMap(({ partitions }) => partitions.map(({ partition }) => partition))
+      assert.deepStrictEqual(owned.toSorted(), [0, 1])
+      yield* one.stop
+      yield* two.stop
     })
   )
 
@@ -181,7 +216,13 @@ describe("a rebuild", () => {
       const kafka = yield* Kafka
       const shadow = yield* makeShadow(sentences)
       const at = { topic: words.name, partition: 0 }
-      const { end, position, read, topicId } = yield* takeOver(kafka, sentences, rebuildId(sentences), at)
+      const { end, position, read, topicId } = yield* takeOver(
+        kafka,
+        sentences,
+        rebuildId(sentences),
+        at,
+        yield* topicIds(kafka, [words.name])
+      )
       const source = { ...at, clusterId: kafka.clusterId, topicId }
       const behind = yield* Effect.flip(swap(sentences, shadow, [{ position, source, begin: read, read, end }]))
       assert.strictEqual(behind._tag, "Behind")

@@ -43,9 +43,9 @@ export const table = Effect.gen(function* () {
 })
 
 const utf8 = new TextEncoder()
-const word = (key: string, value: string): ProducerRecord => ({
+const word = (key: string, value: string, partition = 0): ProducerRecord => ({
   topic: words.name,
-  partition: 0,
+  partition,
   key: utf8.encode(key),
   value: utf8.encode(JSON.stringify(value)),
   headers: [],
@@ -53,12 +53,14 @@ const word = (key: string, value: string): ProducerRecord => ({
 })
 
 /** Writes to partition 0, as another program would. */
-export const write = (key: string, ...values: ReadonlyArray<string>) =>
+export const write = (key: string, ...values: ReadonlyArray<string>) => writeTo(0, key, ...values)
+
+export const writeTo = (partition: number, key: string, ...values: ReadonlyArray<string>) =>
   Effect.scoped(
     Effect.gen(function* () {
       const kafka = yield* Kafka
       yield* kafka.topics.ensure([words.spec])
-      yield* (yield* kafka.producer).send(values.map((value) => word(key, value)))
+      yield* (yield* kafka.producer).send(values.map((value) => word(key, value, partition)))
     })
   )
 
@@ -96,11 +98,11 @@ export const quiet = Effect.fnUntraced(function* ({ busy, progress }: Actors["Se
 const step = 5_000
 
 /** A process of its own on the broker and the database that are there. */
-export const start = Effect.fnUntraced(function* (client: string) {
+export const start = Effect.fnUntraced(function* (client: string, replicas = 1) {
   const { client: clientOf } = yield* EmbeddedBroker
   const scope = yield* Scope.make()
   const { crash, freeze, kafka, thaw } = clientOf(client)
-  const running = Supervision.layer(topology, { instance: client }).pipe(
+  const running = Supervision.layer(topology, { instance: client, scale: { [sentences.name]: replicas } }).pipe(
     Layer.provide(Layer.succeed(Kafka, kafka)),
     Layer.orDie
   )
@@ -116,6 +118,7 @@ export const start = Effect.fnUntraced(function* (client: string) {
         yield* quiet(actors)
       }
     }),
+    replicas: () => actors.status().find(({ name }) => name === sentences.name)!.replicas,
     replica: () => actors.status().find(({ name }) => name === sentences.name)!.replicas[0]!,
     stop: Scope.close(scope, Exit.void),
     freeze,
