@@ -102,7 +102,7 @@ export const start = Effect.fnUntraced(function* (client: string, replicas = 1) 
   const { client: clientOf } = yield* EmbeddedBroker
   const scope = yield* Scope.make()
   const { crash, freeze, kafka, thaw } = clientOf(client)
-  const running = Supervision.layer(topology, { instance: client, scale: { [sentences.name]: replicas } }).pipe(
+  const running = Supervision.layer(topology, { instance: client, scale: { sentences: replicas } }).pipe(
     Layer.provide(Layer.succeed(Kafka, kafka)),
     Layer.orDie
   )
