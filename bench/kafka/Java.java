@@ -11,6 +11,7 @@ class Java {
   static String bootstrap, topic, output;
   static int partitions, records, gap;
   static int touched;
+  static final int warmUpRecords = 200_000;
 
   static KafkaProducer<byte[], byte[]> producer(String transactionalId, int linger) {
     var settings = new HashMap<String, Object>();
@@ -43,15 +44,25 @@ class Java {
     return new ProducerRecord<>(topic, n % partitions, keys[n % keys.length], value);
   }
 
+  static final com.sun.management.OperatingSystemMXBean os =
+      (com.sun.management.OperatingSystemMXBean) java.lang.management.ManagementFactory.getOperatingSystemMXBean();
+  static long cpuBegan;
+
+  static long begin() {
+    cpuBegan = os.getProcessCpuTime();
+    return System.nanoTime();
+  }
+
   static void answer(long began, List<Double> took) {
     double seconds = (System.nanoTime() - began) / 1e9;
+    double cpu = (os.getProcessCpuTime() - cpuBegan) / 1e9;
     long rss = 0;
     try (var lines = java.nio.file.Files.lines(java.nio.file.Path.of("/proc/self/status"))) {
       rss = lines.filter(line -> line.startsWith("VmRSS:")).mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) / 1024).findFirst().orElse(0);
     } catch (java.io.IOException e) {
       rss = 0;
     }
-    System.out.println("{\"seconds\":" + seconds + ",\"rss\":" + rss + (took == null ? "" : ",\"took\":" + took) + "}");
+    System.out.println("{\"seconds\":" + seconds + ",\"cpu\":" + cpu + ",\"rss\":" + rss + (took == null ? "" : ",\"took\":" + took) + "}");
   }
 
   public static void main(String[] args) throws Exception {
@@ -71,8 +82,9 @@ class Java {
 
   static void produce() throws Exception {
     try (var producer = producer(null, 5)) {
-      producer.send(record(0)).get();
-      long began = System.nanoTime();
+      for (int n = 0; n < warmUpRecords; n++) producer.send(record(n));
+      producer.flush();
+      long began = begin();
       for (int n = 0; n < records; n++) producer.send(record(n));
       producer.flush();
       answer(began, null);
@@ -81,7 +93,7 @@ class Java {
 
   static void consume() {
     try (var consumer = consumer()) {
-      long began = System.nanoTime();
+      long began = begin();
       consumer.assign(IntStream.range(0, partitions).mapToObj(n -> new TopicPartition(topic, n)).toList());
       consumer.seekToBeginning(consumer.assignment());
       for (int seen = 0; seen < records; ) {
@@ -102,7 +114,7 @@ class Java {
       for (int seen = 0; seen < records; ) {
         var polled = consumer.poll(Duration.ofMillis(250));
         if (polled.isEmpty()) continue;
-        if (began == 0) began = System.nanoTime();
+        if (began == 0) began = begin();
         producer.beginTransaction();
         for (var one : polled) producer.send(new ProducerRecord<>(output, one.partition(), one.key(), one.value()));
         producer.sendOffsetsToTransaction(polled.nextOffsets(), consumer.groupMetadata());
@@ -117,9 +129,9 @@ class Java {
     try (var producer = producer(topic + ".java", 0)) {
       producer.initTransactions();
       var took = new ArrayList<Double>();
-      long began = System.nanoTime();
+      long began = begin();
       for (int n = -20; n < records && (n < 1 || System.nanoTime() - began < 10e9); n++) {
-        if (n == 0) began = System.nanoTime();
+        if (n == 0) began = begin();
         if (gap > 0 && n >= 0) Thread.sleep(gap);
         long start = System.nanoTime();
         producer.beginTransaction();

@@ -4,7 +4,18 @@
  */
 import { Consumer, MessagesStreamModes, Producer } from "@platformatic/kafka"
 import type { Message } from "@platformatic/kafka"
-import { answer, job, keyOf, latencyLimit, touch, transactionRecords, valueOf, warmUp } from "./workload.ts"
+import {
+  answer,
+  begin,
+  job,
+  keyOf,
+  latencyLimit,
+  touch,
+  transactionRecords,
+  valueOf,
+  warmUp,
+  warmUpRecords
+} from "./workload.ts"
 
 const { bootstrap, gap, output, partitions, records, task, topic } = job()
 const base = { clientId: "library", bootstrapBrokers: bootstrap.split(","), autocreateTopics: false }
@@ -13,18 +24,21 @@ const message = (n: number) => ({ topic, partition: n % partitions, key: keyOf(n
 
 const produce = async () => {
   const producer = new Producer<Buffer, Buffer, Buffer, Buffer>({ ...base, idempotent: true, acks: -1 })
-  await producer.send({ messages: [message(0)] })
-  const began = performance.now()
   const sendSize = 2_000
-  let next = 0
-  const worker = async () => {
-    while (next < records) {
-      const first = next
-      next += sendSize
-      await producer.send({ messages: Array.from({ length: sendSize }, (_, n) => message(first + n)) })
+  const send = async (from: number, count: number) => {
+    let next = from
+    const worker = async () => {
+      while (next < from + count) {
+        const first = next
+        next += sendSize
+        await producer.send({ messages: Array.from({ length: sendSize }, (_, n) => message(first + n)) })
+      }
     }
+    await Promise.all(Array.from({ length: 5 }, worker))
   }
-  await Promise.all(Array.from({ length: 5 }, worker))
+  await send(0, warmUpRecords)
+  const began = begin()
+  await send(warmUpRecords, records)
   answer(began)
   await producer.close()
 }
@@ -42,8 +56,8 @@ const stream = async (group: string) => {
 }
 
 const consume = async () => {
-  const began = performance.now()
-  const { consumer, messages } = await stream(`${topic}.library.${began}`)
+  const began = begin()
+  const { consumer, messages } = await stream(`${topic}.library.${began.at}`)
   let seen = 0
   for await (const { key, value } of messages) {
     touch(key, value)
@@ -60,7 +74,7 @@ const transform = async () => {
     acks: -1,
     transactionalId: `${output}.library`
   })
-  const began = performance.now()
+  const began = begin()
   const { consumer, messages } = await stream(`${output}.library`)
   let batch: Array<Message<Buffer, Buffer, Buffer, Buffer>> = []
   const settle = async () => {
@@ -105,8 +119,8 @@ const latency = async () => {
   }
   for (let n = 0; n < warmUp; n++) await one(n)
   const took: Array<number> = []
-  const began = performance.now()
-  for (let n = 0; n < records && performance.now() - began < latencyLimit; n++) {
+  const began = begin()
+  for (let n = 0; n < records && performance.now() - began.at < latencyLimit; n++) {
     if (gap > 0) await new Promise((resolve) => setTimeout(resolve, gap))
     const start = performance.now()
     await one(n)

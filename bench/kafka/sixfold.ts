@@ -3,8 +3,20 @@ import { Deferred, Effect, Fiber, Option } from "effect"
 import * as Cluster from "../../src/kafka/cluster/cluster.ts"
 import type { TransactionError } from "../../src/kafka/errors.ts"
 import { Kafka } from "../../src/kafka/kafka.ts"
+import { noHeaders } from "../../src/kafka/records.ts"
 import type { ProducerRecord } from "../../src/kafka/records.ts"
-import { answer, job, keyOf, latencyLimit, touch, transactionRecords, valueOf, warmUp } from "./workload.ts"
+import {
+  answer,
+  begin,
+  job,
+  keyOf,
+  latencyLimit,
+  touch,
+  transactionRecords,
+  valueOf,
+  warmUp,
+  warmUpRecords
+} from "./workload.ts"
 
 const { bootstrap, gap, output, partitions, records, task, topic } = job()
 const now = () => performance.now()
@@ -14,7 +26,7 @@ const record = (n: number): ProducerRecord => ({
   partition: n % partitions,
   key: keyOf(n),
   value: valueOf(),
-  headers: [],
+  headers: noHeaders,
   timestamp: 1_750_000_000_000
 })
 
@@ -22,19 +34,21 @@ const sendSize = 1_000
 
 const produce = Effect.gen(function* () {
   const producer = yield* (yield* Kafka).producer
-  yield* producer.send([record(0)])
-  const began = now()
-  yield* Effect.forEach(
-    Array.from({ length: records / sendSize }, (_, n) => n * sendSize),
-    (first) => producer.send(Array.from({ length: sendSize }, (_, n) => record(first + n))),
-    { concurrency: 64, discard: true }
-  )
+  const send = (first: number, count: number) =>
+    Effect.forEach(
+      Array.from({ length: count / sendSize }, (_, n) => first + n * sendSize),
+      (first) => producer.send(Array.from({ length: sendSize }, (_, n) => record(first + n))),
+      { concurrency: 64, discard: true }
+    )
+  yield* send(0, warmUpRecords)
+  const began = begin()
+  yield* send(warmUpRecords, records)
   answer(began)
 })
 
 const consume = Effect.gen(function* () {
   const reader = yield* (yield* Kafka).reader({ maxBytes: 4 * 1024 * 1024 })
-  const began = now()
+  const began = begin()
   for (let partition = 0; partition < partitions; partition++) yield* reader.seek({ topic, partition }, 0)
   for (let seen = 0; seen < records;) {
     for (const batch of yield* reader.poll) {
@@ -62,7 +76,7 @@ const transform = Effect.gen(function* () {
   const reader = yield* kafka.reader({ maxBytes: transactionRecords * 220 })
   yield* Deferred.await(owning)
   const membership = Option.getOrThrow(yield* member.membership)
-  const began = now()
+  const began = begin()
   for (let partition = 0; partition < partitions; partition++) yield* reader.seek({ topic, partition }, 0)
   let settling: Fiber.Fiber<void, TransactionError> | undefined
   for (let seen = 0; seen < records;) {
@@ -83,8 +97,8 @@ const latency = Effect.gen(function* () {
   const transactor = yield* (yield* Kafka).transactor({ transactionalId: `${topic}.sixfold` })
   for (let n = 0; n < warmUp; n++) yield* transactor.commit({ records: [record(n)] })
   const took: Array<number> = []
-  const began = now()
-  for (let n = 0; n < records && performance.now() - began < latencyLimit; n++) {
+  const began = begin()
+  for (let n = 0; n < records && performance.now() - began.at < latencyLimit; n++) {
     if (gap > 0) yield* Effect.sleep(gap)
     const start = now()
     yield* transactor.commit({ records: [record(n)] })

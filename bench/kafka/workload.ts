@@ -14,10 +14,28 @@ export interface Job {
 
 export interface Outcome {
   readonly seconds: number
+  /** Of the client's process, all threads, in the same time; in seconds. */
+  readonly cpu: number
   /** At the end, in MiB. */
   readonly rss: number
   /** Of `latency`: how long each transaction took, in milliseconds. */
   readonly took?: ReadonlyArray<number>
+}
+
+/** What `memory.ts` is told, and what it answers. */
+export interface MemoryJob {
+  readonly bootstrap: string
+  readonly topic: string
+  readonly partitions: number
+  /** To write and to read, of values. */
+  readonly bytes: number
+}
+
+/** MiB. */
+export interface MemoryOutcome {
+  readonly early: number
+  readonly late: number
+  readonly highest: number
 }
 
 export const valueBytes = 200
@@ -47,9 +65,21 @@ export const latencyLimit = 10_000
 /** Transactions of `latency` before those that count. */
 export const warmUp = 20
 
-export const answer = (began: number, took?: ReadonlyArray<number>): void => {
+/** Records that `produce` writes before those that count: a compiler's warm-up is not what is measured. */
+export const warmUpRecords = 200_000
+
+export interface Began {
+  readonly at: number
+  readonly cpu: NodeJS.CpuUsage
+}
+
+export const begin = (): Began => ({ at: performance.now(), cpu: process.cpuUsage() })
+
+export const answer = (began: Began, took?: ReadonlyArray<number>): void => {
+  const { system, user } = process.cpuUsage(began.cpu)
   const outcome: Outcome = {
-    seconds: (performance.now() - began) / 1_000,
+    seconds: (performance.now() - began.at) / 1_000,
+    cpu: (system + user) / 1_000_000,
     rss: Math.round(process.memoryUsage.rss() / 1024 / 1024),
     ...(took === undefined ? {} : { took })
   }

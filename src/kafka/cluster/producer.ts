@@ -231,7 +231,7 @@ export const make = Effect.fnUntraced(function* (
           const answer = Deferred.makeUnsafe<ReadonlyArray<number>, KafkaError>()
           enqueue(records, bounds, {
             remaining: records.length,
-            offsets: new Array<number>(records.length),
+            offsets: bounds.slice(), // each is written over as its record ends
             bytes,
             failure: undefined,
             finished: ({ failure, offsets }) =>
