@@ -39,9 +39,8 @@ export interface AnyProjection<out R = any> extends Projection<R> {}
  * are of one SQL transaction.
  *
  * - `create` makes the table. It runs once, in a transaction, before the first record.
- * - `apply` takes records in the order of each partition; records of different partitions and topics come in any order, and those of
- *   two topics from two processes at once, also of one key: a row that both change must not be read and then replaced. It runs in a
- *   transaction, and again from the same rows after a failure. An `SqlError` that only one record causes (a constraint, a value
+ * - `apply` takes records in the order of each partition; records of different partitions and topics come in any order. Where there
+ *   are several topics, processes take turns: what it reads is what the last one has written. It runs in a transaction, and again from the same rows after a failure. An `SqlError` that only one record causes (a constraint, a value
  *   the database cannot hold) makes that record a dead letter in `{name}.dead-letters`; any other ends the replica, which is
  *   started anew.
  * - `table` is what both are given: the live table, or the shadow of a rebuild.

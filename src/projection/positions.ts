@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
+import type { AnyProjection } from "../actor/projection.ts"
 import type { TopicPartition } from "../kafka/records.ts"
 import { Fenced, ProjectionError } from "./errors.ts"
 
@@ -91,3 +92,17 @@ export const advance = Effect.fnUntraced(function* (projection: string, position
       AND owner_no = ${owner} AND next_offset = ${stored} RETURNING next_offset`
   if (moved.length === 0) return yield* new Fenced({ topic, partition })
 })
+
+/**
+ * Of several topics two may say something of one row, and their partitions be of two processes: they take turns, so that each
+ * finds what the other has written. Until the end of the transaction; behind the positions, as everywhere. SQLite has one writer anyway.
+ */
+export const takeTurns = ({ inboxes, name }: AnyProjection) =>
+  SqlClient.SqlClient.use((sql) =>
+    inboxes.length < 2
+      ? Effect.void
+      : sql.onDialectOrElse({
+          pg: () => Effect.asVoid(sql`SELECT 1 FROM sixfold_projections WHERE name = ${name} FOR UPDATE`),
+          orElse: () => Effect.void
+        })
+  )

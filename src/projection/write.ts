@@ -7,7 +7,7 @@ import { mayBeTheRecord } from "./blame.ts"
 import { halves, refuse } from "./decode.ts"
 import type { Refusal, Stretch } from "./decode.ts"
 import { ProjectionError } from "./errors.ts"
-import { advance } from "./positions.ts"
+import { advance, takeTurns } from "./positions.ts"
 import type { Position } from "./positions.ts"
 
 /** A stretch of a partition, and where its projection stands there. */
@@ -73,7 +73,11 @@ const once = Effect.fnUntraced(function* (target: Target, pieces: ReadonlyArray<
     Effect.gen(function* () {
       for (const { position, stretch } of pieces) yield* advance(target.id, position, stretch.next)
       const changes = pieces.flatMap(({ stretch }) => stretch.changes)
-      if (changes.length > 0) yield* target.projection.definition.apply(target.table, changes)
+      if (changes.length > 0) {
+        // A rebuild is one process.
+        if (target.id === target.projection.name) yield* takeTurns(target.projection)
+        yield* target.projection.definition.apply(target.table, changes)
+      }
       yield* bury(target, pieces)
     })
   )
