@@ -13,7 +13,7 @@ const names = readdirSync(here, { withFileTypes: true })
   .filter((each) => each.isDirectory() && existsSync(entry(each.name)))
   .map(({ name }) => name)
 /** Long, or in need of Java. */
-const onRequest = new Set(["gateway", "kafka", "renewals"])
+const onRequest = new Set(["gateway", "kafka", "peers", "renewals"])
 
 const asked = process.argv.slice(2)
 const border = asked.indexOf("--")
