@@ -90,10 +90,9 @@ const words = {
   away: "The server cannot be reached; trying again…"
 }
 const showConnection = () => {
-  if (access.get() !== "open") return setText(state, "")
-  const now = reachable.get() ? connection.get() : "away"
+  const now = access.get() !== "open" ? undefined : reachable.get() ? connection.get() : "away"
   setAttribute(state, "data-connection", now)
-  setText(state, words[now])
+  setText(state, words[now] ?? "")
 }
 connection.follow(showConnection)
 reachable.follow(showConnection)
