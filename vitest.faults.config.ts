@@ -10,8 +10,8 @@ export default defineConfig({
     globalSetup: ["test/broker/jars.ts"],
     pool: "forks",
     maxWorkers: 2,
-    testTimeout: 600_000,
-    hookTimeout: 300_000,
+    testTimeout: 900_000,
+    hookTimeout: 600_000,
     allowOnly: false,
     passWithNoTests: false
   }

@@ -11,7 +11,7 @@ export default defineConfig({
     pool: "forks",
     maxWorkers: 1,
     testTimeout: 240_000,
-    hookTimeout: 300_000,
+    hookTimeout: 600_000,
     allowOnly: false,
     passWithNoTests: false
   }

@@ -24,7 +24,7 @@ const directory = worker === 1 ? root : join(root, `worker-${worker}`)
 const firstPort = Number(process.env.KAFKA_PORT ?? 29092) + (worker - 1) * 50
 const heap = process.env.KAFKA_HEAP ?? "512m"
 const jars = join(root, "lib")
-const startLimit = 240_000
+const startLimit = 400_000
 
 /** Listeners that want something of their clients. User and password: `properties.ts`; mechanisms: PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512. */
 export interface Secured {
@@ -107,6 +107,9 @@ export const fetchJars = async (): Promise<void> => {
   writeFileSync(join(jars, ".complete"), "")
 }
 
+/** Brokers of this process. */
+const started = new Set<number>()
+
 const launch = (broker: number) => {
   const log = openSync(join(directory, `${broker}.log`), "a")
   const child = spawn("java", java("kafka.Kafka", join(directory, `${broker}.properties`)), {
@@ -114,6 +117,7 @@ const launch = (broker: number) => {
     stdio: ["ignore", log, log]
   })
   child.unref()
+  started.add(child.pid!)
   writeFileSync(pidFile(broker), String(child.pid))
 }
 
@@ -169,13 +173,24 @@ const stop = () => {
     if (broker === undefined) continue
     const pid = pidOf(Number(broker))
     if (alive(pid)) process.kill(pid, "SIGKILL")
+    started.delete(pid)
     rmSync(join(directory, `data-${broker}`), { recursive: true, force: true, maxRetries: 5 })
     for (const suffix of ["pid", "properties", "log"]) rmSync(join(directory, `${broker}.${suffix}`), { force: true })
   }
 }
 
-/** Starts a fresh cluster of one broker or three and waits until all serve. Whatever ran in the directory before is ended. */
-export const start = async (count: 1 | 3): Promise<Cluster> => {
+/**
+ * Starts a fresh cluster of one broker or three and waits until all serve. Whatever ran in the directory before is ended; and what is
+ * not stopped ends with this process.
+ */
+export const start = (count: 1 | 3): Promise<Cluster> => {
+  process.once("exit", () => {
+    for (const pid of started) if (alive(pid)) process.kill(pid, "SIGKILL")
+  })
+  return begin(count)
+}
+
+const begin = async (count: 1 | 3): Promise<Cluster> => {
   await fetchJars()
   stop()
   const brokers = Array.from({ length: count }, (_, index) => index + 1)
@@ -216,7 +231,7 @@ export const start = async (count: 1 | 3): Promise<Cluster> => {
 if (import.meta.main) {
   const [command, count = "1"] = process.argv.slice(2)
   if (command === "start" && (count === "1" || count === "3"))
-    console.log((await start(count === "1" ? 1 : 3)).bootstrap)
+    console.log((await begin(count === "1" ? 1 : 3)).bootstrap)
   else if (command === "stop") stop()
   else {
     console.error("usage: node test/broker/kafka.ts start [1|3] | stop")
