@@ -98,7 +98,7 @@ export const quiet = Effect.fnUntraced(function* ({ busy, progress }: Actors["Se
 const step = 5_000
 
 /** A process of its own on the broker and the database that are there. */
-export const start = Effect.fnUntraced(function* (client: string, replicas = 1) {
+export const start = Effect.fnUntraced(function* (client: string, replicas: number = 1) {
   const { client: clientOf } = yield* EmbeddedBroker
   const scope = yield* Scope.make()
   const { crash, freeze, kafka, thaw } = clientOf(client)
