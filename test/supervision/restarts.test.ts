@@ -124,8 +124,11 @@ const counts = (restarts: number, resource: Layer.Layer<never, never, Kafka> = L
       expect(yield* n % 100 === 0 ? actors.restart(name) : actors.crash(name)).toBe(1)
       // A drain waits for the handler that runs.
       if (n % 100 === 0) yield* TestClock.adjust("6 seconds")
-      yield* quiet(actors)
+      // Most strike while the one before is still under way, at any of its steps.
+      if (n % 10 === 0) yield* quiet(actors)
+      else yield* Effect.repeat(Effect.yieldNow, { times: (n * 7) % 40 })
     }
+    yield* quiet(actors)
     const after = yield* look
     const replicas = actors.status().flatMap(({ replicas }) => replicas)
     const states = replicas.map(({ state }) => state)
@@ -158,7 +161,7 @@ describe("ten thousand restarts", () => {
         expect(before.waiting).toBeGreaterThan(0)
         expect(before.fibers).toBeGreaterThan(idle.fibers)
       }),
-    600_000
+    900_000
   )
 
   const leaks: ReadonlyArray<readonly ["fibers" | "connections", Effect.Effect<unknown, never, Kafka>]> = [
@@ -172,8 +175,7 @@ describe("ten thousand restarts", () => {
     it.effect(`are seen to leave ${what} behind where a resource leaks them`, () =>
       Effect.gen(function* () {
         const { after, before } = yield* counts(20, Layer.effectDiscard(leak))
-        // Three of four restarts are the worker's.
-        expect(after[what]).toBe(before[what] + 15)
+        expect(after[what]).toBeGreaterThan(before[what])
       })
     )
   }
