@@ -21,7 +21,7 @@ const record = (n: number): ProducerRecord => ({
   key: keyOf(n),
   value,
   headers: noHeaders,
-  timestamp: 1_900_000_000_000
+  timestamp: 1_750_000_000_000
 })
 
 const median = (values: ReadonlyArray<number>) => Math.round(values.toSorted((a, b) => a - b)[values.length >> 1]!)
