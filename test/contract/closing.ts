@@ -3,7 +3,7 @@ import { expect } from "vitest"
 import { unique } from "../broker/clients.ts"
 import { join, owning } from "./membership.ts"
 import type { Observed } from "./membership.ts"
-import { at, newProcess, newTopic, record, stillWaits } from "./world.ts"
+import { at, newProcess, newTopic, record, stillWaits, timeout } from "./world.ts"
 import type { Suite } from "./world.ts"
 
 /** What a call that waits answers once the scope of its client is closed. */
@@ -66,7 +66,7 @@ export const closing = (it: Suite): void => {
       yield* Effect.all([
         kafka.reader(),
         kafka.producer,
-        kafka.transactor({ transactionalId: unique("contract") })
+        kafka.transactor({ transactionalId: unique("contract"), timeout })
       ]).pipe(Scope.provide(scope))
       const [reader, producer] = yield* Effect.all([kafka.reader(), kafka.producer])
       yield* Scope.close(scope, Exit.void)

@@ -3,7 +3,7 @@ import { expect } from "vitest"
 import { unique } from "../broker/clients.ts"
 import { join, owning } from "./membership.ts"
 import type { Observed } from "./membership.ts"
-import { at, newProcess, newTopic, read, record, until, values } from "./world.ts"
+import { at, newProcess, newTopic, read, record, timeout, until, values } from "./world.ts"
 import type { Suite } from "./world.ts"
 
 export const fencing = (it: Suite): void => {
@@ -13,7 +13,7 @@ export const fencing = (it: Suite): void => {
       const where = at(yield* newTopic(processes[0]!))
       const transactionalId = unique("contract")
       const transactors = []
-      for (const kafka of processes) transactors.push(yield* kafka.transactor({ transactionalId }))
+      for (const kafka of processes) transactors.push(yield* kafka.transactor({ transactionalId, timeout }))
       const [first, second, third] = transactors
       for (const old of [first!, second!, first!]) {
         expect(yield* Effect.flip(old.commit({ records: [record(where, "zombie")] }))).toMatchObject({
@@ -30,10 +30,10 @@ export const fencing = (it: Suite): void => {
       const [kafka, other] = [yield* newProcess, yield* newProcess]
       const where = at(yield* newTopic(kafka))
       const transactionalId = unique("contract")
-      const old = yield* kafka.transactor({ transactionalId })
+      const old = yield* kafka.transactor({ transactionalId, timeout })
       yield* old.commit({ records: [record(where, "before")] })
-      const beside = yield* kafka.transactor({ transactionalId: `${transactionalId}-2` })
-      yield* other.transactor({ transactionalId })
+      const beside = yield* kafka.transactor({ transactionalId: `${transactionalId}-2`, timeout })
+      yield* other.transactor({ transactionalId, timeout })
       expect(yield* Effect.flip(old.commit({ records: [record(where, "zombie")] }))).toMatchObject({
         outcome: "fenced"
       })
@@ -55,7 +55,7 @@ export const fencing = (it: Suite): void => {
       yield* until(() => a.memberships.at(-1)!.generation === b.memberships.at(-1)!.generation)
       const kept = at(group.topic, Number([...a.owned][0]!.split("/")[1]))
       const committed = [{ ...kept, offset: 1 }]
-      const transactor = yield* kafka.transactor({ transactionalId: unique("contract") })
+      const transactor = yield* kafka.transactor({ transactionalId: unique("contract"), timeout })
       const commit = (membership: typeof old, value: string) =>
         transactor.commit({ records: [record(output, value)], offsets: { membership, committed } })
       expect(yield* Effect.flip(commit(old, "stale"))).toMatchObject({ outcome: "stale" })
@@ -79,7 +79,7 @@ export const fencing = (it: Suite): void => {
       const b = yield* join(yield* newProcess, group, "b")
       yield* owning([b, 1])
       const committed = [{ ...at(group.topic), offset: 9 }]
-      const transactor = yield* kafka.transactor({ transactionalId: unique("contract") })
+      const transactor = yield* kafka.transactor({ transactionalId: unique("contract"), timeout })
       const stale = transactor.commit({ records: [], offsets: { membership: gone, committed } })
       expect(yield* Effect.flip(stale)).toMatchObject({ outcome: "stale" })
       expect(yield* Effect.flip(b.member.commit(gone, committed))).toMatchObject({ reason: "StaleMember" })

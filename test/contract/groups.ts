@@ -5,7 +5,7 @@ import type { TopicPartition } from "../../src/kafka/records.ts"
 import { unique } from "../broker/clients.ts"
 import { doublyOwned, join, owning } from "./membership.ts"
 import type { Joined, Observed } from "./membership.ts"
-import { at, newProcess, newStuckProcess, newTopic, record, stillWaits, until } from "./world.ts"
+import { at, newProcess, newStuckProcess, newTopic, record, stillWaits, timeout, until } from "./world.ts"
 import type { Client, Suite } from "./world.ts"
 
 const observed = Effect.fnUntraced(function* (kafka: Client, partitions: number) {
@@ -160,7 +160,7 @@ export const groups = (it: Suite): void => {
       const output = yield* newTopic(kafka, { maxMessageBytes: 1_000 })
       const a = yield* join(kafka, group, "a")
       yield* owning([a, 1])
-      const transactor = yield* kafka.transactor({ transactionalId: unique("contract") })
+      const transactor = yield* kafka.transactor({ transactionalId: unique("contract"), timeout })
       const where = at(group.topic)
       const commit = (offset: number, value: string) =>
         transactor.commit({
@@ -199,7 +199,7 @@ export const groups = (it: Suite): void => {
       expect(yield* stillWaits(committed)).toBe(true)
       // Others' partitions do not wait for it.
       expect(yield* a.member.committed([at(group.topic, 1)])).toEqual([{ ...at(group.topic, 1), offset: 10 }])
-      yield* kafka.transactor({ transactionalId })
+      yield* kafka.transactor({ transactionalId, timeout })
       expect(yield* Fiber.join(committed)).toEqual([{ ...where, offset: 1 }])
     })
   )

@@ -3,7 +3,7 @@ import { expect } from "vitest"
 import type { Header, ProducerRecord } from "../../src/kafka/records.ts"
 import { unique } from "../broker/clients.ts"
 import { seeded } from "../cluster/seeded.ts"
-import { at, deleteTopic, newProcess, newTopic, read, record, someTime, take, values } from "./world.ts"
+import { at, deleteTopic, newProcess, newTopic, read, record, someTime, take, timeout, values } from "./world.ts"
 import type { Suite } from "./world.ts"
 
 /** Plain arrays of numbers: a Buffer and a Uint8Array of the same bytes compare equal. */
@@ -166,7 +166,7 @@ export const records = (it: Suite): void => {
         const where = at(yield* newTopic(kafka))
         const [before] = yield* kafka.topics.describe([where.topic])
         const producer = yield* kafka.producer
-        const transactor = yield* kafka.transactor({ transactionalId: unique("contract") })
+        const transactor = yield* kafka.transactor({ transactionalId: unique("contract"), timeout })
         const reader = yield* kafka.reader()
         yield* producer.send([record(where, "1")])
         yield* transactor.commit({ records: [record(where, "2")] })

@@ -11,6 +11,7 @@ import {
   record,
   stillWaits,
   take,
+  timeout,
   values
 } from "./world.ts"
 import type { Suite } from "./world.ts"
@@ -22,7 +23,7 @@ export const transactions = (it: Suite): void => {
       const one = yield* newTopic(kafka, { partitions: 2 })
       const other = yield* newTopic(kafka, { maxMessageBytes: 1_000 })
       const places = [at(one, 0), at(one, 1), at(other)]
-      const transactor = yield* kafka.transactor({ transactionalId: unique("contract") })
+      const transactor = yield* kafka.transactor({ transactionalId: unique("contract"), timeout })
       const everywhere = (value: string) => places.map((place) => record(place, value))
       yield* transactor.commit({ records: everywhere("first") })
       const refused = yield* Effect.flip(
@@ -39,7 +40,7 @@ export const transactions = (it: Suite): void => {
     Effect.gen(function* () {
       const kafka = yield* newProcess
       const where = at(yield* newTopic(kafka))
-      const transactor = yield* kafka.transactor({ transactionalId: unique("contract") })
+      const transactor = yield* kafka.transactor({ transactionalId: unique("contract"), timeout })
       yield* transactor.commit({ records: [record(where, "before")] })
       for (const nowhere of [at(unique("missing")), at(where.topic, 1)]) {
         const records = [record(where, "never"), record(nowhere, "never")]
@@ -56,7 +57,7 @@ export const transactions = (it: Suite): void => {
     Effect.gen(function* () {
       const kafka = yield* newProcess
       const where = at(yield* newTopic(kafka))
-      const transactor = yield* kafka.transactor({ transactionalId: unique("contract") })
+      const transactor = yield* kafka.transactor({ transactionalId: unique("contract"), timeout })
       const padding = "x".repeat(1_000)
       const sent = Array.from({ length: 3_000 }, (_, i) => `${i}/${padding}`)
       yield* transactor.commit({ records: sent.map((value) => record(where, value)) })
@@ -102,7 +103,7 @@ export const transactions = (it: Suite): void => {
       expect(yield* stillWaits(poll)).toBe(true)
 
       // The next owner of the transactional id ends it.
-      yield* kafka.transactor({ transactionalId })
+      yield* kafka.transactor({ transactionalId, timeout })
       expect(values((yield* Fiber.join(poll)).flatMap(({ records }) => records))).toEqual(["after"])
     })
   )
@@ -117,11 +118,11 @@ export const transactions = (it: Suite): void => {
       for (const [i, what] of plan.entries()) {
         const records = [record(where, `${what} ${i}a`), record(where, `${what} ${i}b`)]
         if (what === "plain") yield* producer.send(records)
-        else if (what === "commit") yield* (yield* kafka.transactor({ transactionalId })).commit({ records })
+        else if (what === "commit") yield* (yield* kafka.transactor({ transactionalId, timeout })).commit({ records })
         else {
           const open = yield* stuck.transactor({ transactionalId, timeout: 60_000 })
           yield* Effect.flip(open.commit({ records }))
-          yield* kafka.transactor({ transactionalId })
+          yield* kafka.transactor({ transactionalId, timeout })
         }
       }
       const committed = plan.flatMap((what, i) => (what === "abort" ? [] : [`${what} ${i}a`, `${what} ${i}b`]))
@@ -144,8 +145,10 @@ export const transactions = (it: Suite): void => {
       const [kafka, stuck] = [yield* newProcess, yield* newStuckProcess]
       const where = at(yield* newTopic(kafka))
       const transactionalId = unique("contract")
-      yield* Effect.flip((yield* stuck.transactor({ transactionalId })).commit({ records: [record(where, "aborted")] }))
-      const transactor = yield* kafka.transactor({ transactionalId })
+      yield* Effect.flip(
+        (yield* stuck.transactor({ transactionalId, timeout })).commit({ records: [record(where, "aborted")] })
+      )
+      const transactor = yield* kafka.transactor({ transactionalId, timeout })
       yield* transactor.commit({ records: [record(where, "committed")] })
       // A commit is answered before its markers are written: wait for what it makes visible.
       const reader = yield* kafka.reader()
@@ -169,7 +172,7 @@ export const transactions = (it: Suite): void => {
         processes,
         (kafka, who) =>
           Effect.gen(function* () {
-            const transactor = yield* kafka.transactor({ transactionalId: unique("contract") })
+            const transactor = yield* kafka.transactor({ transactionalId: unique("contract"), timeout })
             for (let i = 0; i < 20; i++) {
               yield* transactor.commit({ records: [record(where, `${who}/${i}/a`), record(where, `${who}/${i}/b`)] })
             }

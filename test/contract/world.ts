@@ -43,6 +43,9 @@ export const newTopic = Effect.fnUntraced(function* (kafka: Client, spec: Partia
 
 export const at = (topic: string, partition = 0): TopicPartition => ({ topic, partition })
 
+/** Of transactions, in milliseconds: long enough for a coordinator that moves on a busy machine. */
+export const timeout = 60_000
+
 /** Brokers keep old records here: the topics have no retention. */
 export const someTime = 1_750_000_000_000
 
