@@ -52,7 +52,7 @@ export const passive: unique symbol = Symbol.for("sixfold/passive")
  */
 export class Cell {
   readonly key: string
-  /** The state after the last finished turn, as JSON text: a third of what bytes of its own would take. Undefined: the initial state. */
+  /** The state after the last finished turn, as JSON text: it takes less memory than bytes of its own. Undefined: the initial state. */
   json: string | undefined
   state: unknown = passive
   /** Admitted, not started. */
