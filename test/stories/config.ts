@@ -71,7 +71,7 @@ export const config = Effect.gen(function* () {
     }
   })
   const users = ["ada", "bob", "cy"]
-  const most = 8 * size
+  const most = 6 * size
   yield* Effect.forEach(
     users.entries(),
     Effect.fnUntraced(function* ([at, user]) {

@@ -9,7 +9,7 @@ import { sites } from "./sites.ts"
 import type { World } from "./world.ts"
 
 /** Minutes a story may take, in the least lucky world and on a busy machine. */
-export const limit = 5
+export const limit = 8
 
 export const all = {
   "consume and project: every process answers with the apps of each site as its latest version has them": sites,
