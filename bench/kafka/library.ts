@@ -56,8 +56,8 @@ const stream = async (group: string) => {
 }
 
 const consume = async () => {
+  const { consumer, messages } = await stream(`${topic}.library.${process.pid}`)
   const began = begin()
-  const { consumer, messages } = await stream(`${topic}.library.${began.at}`)
   let seen = 0
   for await (const { key, value } of messages) {
     touch(key, value)
@@ -74,8 +74,8 @@ const transform = async () => {
     acks: -1,
     transactionalId: `${output}.library`
   })
-  const began = begin()
   const { consumer, messages } = await stream(`${output}.library`)
+  const began = begin()
   let batch: Array<Message<Buffer, Buffer, Buffer, Buffer>> = []
   const settle = async () => {
     const transaction = await producer.beginTransaction()
