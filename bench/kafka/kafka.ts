@@ -186,8 +186,8 @@ const compare = async () => {
   }
 }
 
-/** What `npm start` tells Node of its heap. */
-const startFlags = ["--max-semi-space-size=4", "--heap-growing-percent=50"]
+/** What the launcher and `npm start` tell Node of its heap. */
+const startFlags = ["--max-semi-space-size=8", "--heap-growing-percent=50"]
 
 const memoryUnder = async (flags: ReadonlyArray<string>) => {
   const kept = { "retention.ms": "-1", "retention.bytes": String(32 << 20), "segment.bytes": String(16 << 20) }

@@ -47,12 +47,16 @@ const run = Effect.gen(function* () {
   }
   const part = Math.ceil(seen.length / 100)
   const tenth = Math.ceil(seen.length / 10)
-  const outcome: MemoryOutcome = {
+  return {
     early: median(seen.slice(tenth - part, tenth)),
     late: median(seen.slice(-part)),
     highest: Math.round(Math.max(...seen))
-  }
-  console.log(JSON.stringify(outcome))
+  } satisfies MemoryOutcome
 })
 
-await run.pipe(Effect.scoped, Effect.provide(Cluster.layer({ brokers: bootstrap.split(",") })), Effect.runPromise)
+const outcome = await run.pipe(
+  Effect.scoped,
+  Effect.provide(Cluster.layer({ brokers: bootstrap.split(",") })),
+  Effect.runPromise
+)
+console.log(JSON.stringify(outcome))
