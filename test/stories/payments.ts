@@ -28,8 +28,11 @@ export const paymentService: Effect.Effect<PaymentService, never, Scope.Scope> =
     request.on("end", () => {
       const { userId } = JSON.parse(body) as { readonly userId: string }
       const before = calls.filter((call) => call.userId === userId).length
-      const status = decisions.get(userId)?.(before) ?? 200
-      calls.push({ userId, key: String(request.headers["idempotency-key"]), status })
+      const key = String(request.headers["idempotency-key"])
+      // What it has decided about a key it says again: whoever asked may have been killed before it heard.
+      const known = calls.find((call) => call.key === key && call.status !== 503)
+      const status = known?.status ?? decisions.get(userId)?.(before) ?? 200
+      calls.push({ userId, key, status })
       response.writeHead(status).end()
     })
   })

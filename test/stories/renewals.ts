@@ -40,7 +40,7 @@ export const renewals = Effect.gen(function* () {
   const { payments, size, trouble } = yield* World
   const client = yield* browser
   const [steady, flaky, broke, patient] = [named("steady"), named("flaky"), named("broke"), named("patient")]
-  payments.decide(flaky, (before) => (before === 0 ? 503 : 200))
+  payments.decide(flaky, () => 503)
   payments.decide(broke, (before) => (before === 0 ? 402 : 200))
   payments.decide(patient, () => 503)
   const subscribe = (userId: string, every: string) =>
@@ -52,6 +52,8 @@ export const renewals = Effect.gen(function* () {
   yield* trouble
 
   // The first try of one fails; it is charged all the same, and what came due meanwhile after it.
+  yield* until(of(flaky), (all) => all.includes("retrying"))
+  payments.decide(flaky, () => 200)
   yield* until(states(flaky), (all) => all.filter((state) => state === "charged").length >= 2)
   yield* trouble
   yield* until(of(broke), (all) => all[0] === "failed" && all.includes("charged"))
@@ -90,7 +92,7 @@ export const renewals = Effect.gen(function* () {
     for (const key of charged) assert.isTrue(paid.has(key), key)
     assert.isAtMost(paid.size - charged.length, 1, userId)
   }
-  assert.deepStrictEqual((yield* of(flaky)).slice(0, 2), ["retrying", "charged"])
+  assert.strictEqual((yield* of(flaky))[0], "retrying")
   assert.strictEqual((yield* of(broke))[0], "failed")
   assert.notInclude(yield* of(patient), "charged")
   assert.include(yield* of(patient), "cancelled")
