@@ -143,8 +143,15 @@ export const make = Effect.fnUntraced(function* (
     yield* around.settler.resume
   })
 
-  const retake = Effect.fnUntraced(function* (number: number) {
-    yield* drop(number)
+  /** Only what is still owned: the group may have taken it away while the broker's answer was waited for. */
+  const retake = Effect.fnUntraced(function* (partition: Partition) {
+    const number = partition.partition
+    if (owned.get(number) !== partition) return
+    yield* FiberMap.remove(takes, number)
+    yield* around.reader.stop(at(number))
+    if (owned.get(number) !== partition) return
+    partition.end()
+    around.ended(partition)
     yield* startTaking(number)
   })
 
@@ -161,8 +168,8 @@ export const make = Effect.fnUntraced(function* (
       assigned: (assignment) => assigned(assignment).pipe(Effect.catch(around.failed)),
       lost: (partitions) => Effect.forEach(partitions, ({ partition }) => drop(partition), { discard: true })
     },
-    rebuild: Effect.suspend(() => Effect.forEach([...owned.keys()], retake, { discard: true })),
-    retake: (partition) => retake(partition.partition),
+    rebuild: Effect.suspend(() => Effect.forEach([...owned.values()], retake, { discard: true })),
+    retake,
     drain: (patience) => Effect.suspend(() => giveUp([...owned.keys()], patience)),
     abandon: Effect.suspend(() => Effect.forEach([...owned.keys()], drop, { discard: true }))
   }
