@@ -31,5 +31,7 @@ const ensureId = Effect.gen(function* () {
 export const identify = (name: string) =>
   ensureId.pipe(
     Effect.retry({ times: 3, while: ({ isRetryable }) => !isRetryable }),
+    // The driver's own words do not say which.
+    Effect.tapError(() => Effect.logError(`the database ${name} does not answer`)),
     Effect.map((id): Database => ({ id, name }))
   )

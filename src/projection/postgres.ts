@@ -3,8 +3,8 @@ import { type Layer, Redacted } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 
 /**
- * PostgreSQL as a `SqlClient`, shared by any number of processes. Connects when it is first used: where it cannot be reached its
- * statements fail, and who keeps tables in it tries again.
+ * PostgreSQL as a `SqlClient`, shared by any number of processes. Connects when it is first used, and
+ * again where the connection ended.
  *
  * @param url `postgres://user:password@host:port/database`, with libpq's query parameters
  */
