@@ -89,14 +89,16 @@ export const make = Effect.fnUntraced(function* (
     )
   }
 
-  const drop = Effect.fnUntraced(function* (number: number) {
+  /** Ends what is owned under the number, or only this one of it; whether it has. */
+  const drop = Effect.fnUntraced(function* (number: number, only?: Partition) {
     yield* FiberMap.remove(takes, number)
     yield* around.reader.stop(at(number))
     const partition = owned.get(number)
-    if (partition === undefined) return
+    if (partition === undefined || (only !== undefined && partition !== only)) return false
     partition.end()
     owned.delete(number)
     around.ended(partition)
+    return true
   })
 
   /** Lets started handlers finish, then settles; what is not settled in time is dropped. */
@@ -117,7 +119,7 @@ export const make = Effect.fnUntraced(function* (
     yield* around.settler.pause(
       Effect.gen(function* () {
         if (revoked.length > 0) yield* finish(revoked, patience)
-        yield* Effect.forEach(numbers, drop)
+        yield* Effect.forEach(numbers, (number) => drop(number), { discard: true })
       })
     )
   })
@@ -146,13 +148,7 @@ export const make = Effect.fnUntraced(function* (
   /** Only what is still owned: the group may have taken it away while the broker's answer was waited for. */
   const retake = Effect.fnUntraced(function* (partition: Partition) {
     const number = partition.partition
-    if (owned.get(number) !== partition) return
-    yield* FiberMap.remove(takes, number)
-    yield* around.reader.stop(at(number))
-    if (owned.get(number) !== partition) return
-    partition.end()
-    around.ended(partition)
-    yield* startTaking(number)
+    if (owned.get(number) === partition && (yield* drop(number, partition))) yield* startTaking(number)
   })
 
   return {
@@ -171,7 +167,7 @@ export const make = Effect.fnUntraced(function* (
     rebuild: Effect.suspend(() => Effect.forEach([...owned.values()], retake, { discard: true })),
     retake,
     drain: (patience) => Effect.suspend(() => giveUp([...owned.keys()], patience)),
-    abandon: Effect.suspend(() => Effect.forEach([...owned.keys()], drop, { discard: true }))
+    abandon: Effect.suspend(() => Effect.forEach([...owned.keys()], (number) => drop(number), { discard: true }))
   }
 })
 

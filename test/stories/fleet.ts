@@ -88,8 +88,7 @@ export const launch = Effect.fnUntraced(function* (
       yield* anew
     }),
     restart: Effect.gen(function* () {
-      yield* running.kill("SIGTERM")
-      const { code, signal } = yield* running.ended
+      const { code, signal } = yield* drained
       if (code !== 0) throw new Error(`${name} ended with ${code ?? signal}: ${running.stderr().slice(-2_000)}`)
       yield* anew
     }),
