@@ -8,6 +8,7 @@ import { partitionId } from "../kafka/records.ts"
 import type { Batch, TopicPartition } from "../kafka/records.ts"
 import { decodeBatch } from "./decode.ts"
 import type { Stretch } from "./decode.ts"
+import { send } from "./letters.ts"
 import type { Fenced, ProjectionError } from "./errors.ts"
 import * as Positions from "./positions.ts"
 import { tell } from "./tell.ts"
@@ -30,7 +31,6 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Replica, never, Kafka> {
   const kafka = yield* Kafka
   const { definition, inboxes, name } = projection
-  const deadLetters = deadLetterTopic(projection)
   const died = yield* Deferred.make<never, KafkaError | ProjectionError | SqlError.SqlError>()
   const owned = new Map<string, Owned>()
   /** Held while a transaction is under way, and while ownership changes. */
@@ -138,7 +138,7 @@ export const make = Effect.fnUntraced(function* (
 
   const run: Replica["run"] = Effect.scoped(
     Effect.gen(function* () {
-      yield* kafka.topics.ensure([...inboxes.map(({ spec }) => spec), deadLetters])
+      yield* kafka.topics.ensure([...inboxes.map(({ spec }) => spec), deadLetterTopic(projection)])
       yield* Positions.createTables()
       yield* Positions.createOnce(name, definition.table, definition.create(definition.table))
       const producer = yield* kafka.producer
@@ -148,7 +148,7 @@ export const make = Effect.fnUntraced(function* (
         projection,
         id: name,
         table: definition.table,
-        deadLetters: { topic: deadLetters.name, partitions: deadLetters.partitions, producer }
+        bury: send(projection, producer)
       }
       yield* Effect.addFinalizer(() => Effect.sync(() => owned.clear()))
       const change = ({ added, owned: all }: Assignment) =>

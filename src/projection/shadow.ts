@@ -1,6 +1,9 @@
 import { Data, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import type { AnyProjection } from "../actor/projection.ts"
+import type { KafkaError } from "../kafka/errors.ts"
+import type { Kafka } from "../kafka/kafka.ts"
+import { partitionId } from "../kafka/records.ts"
 import { advance } from "./positions.ts"
 import type { Position, Source } from "./positions.ts"
 
@@ -54,21 +57,49 @@ interface LiveRow {
 /** The live table has applied records that the shadow has not. */
 export class Behind extends Data.TaggedError("Behind") {}
 
-/** Beyond the end of the log, or of another log, the live position says nothing: a rebuild is the cure of both. */
-const isBehind = (live: LiveRow, { end, read, source }: Reading): boolean => {
-  const next = Number(live.next_offset)
-  return live.cluster_id === source.clusterId && live.topic_id === source.topicId && next > read && next <= end
-}
+/** The next offsets of the live table, by `topic/partition`, as far as they say something. */
+export type LivePlaces = ReadonlyMap<string, number>
+
+/** A position in another log, or beyond the end of this one, says nothing: a rebuild is the cure of both. */
+const placesOf = Effect.fnUntraced(function* (
+  { topics }: Kafka["Service"],
+  live: ReadonlyArray<LiveRow>,
+  readings: ReadonlyArray<Reading>
+) {
+  const sources = new Map(readings.map(({ source }) => [partitionId(source.topic, source.partition), source]))
+  const places = new Map<string, number>()
+  for (const row of live) {
+    const [id, next] = [partitionId(row.topic, row.partition_no), Number(row.next_offset)]
+    const source = sources.get(id)
+    if (source === undefined || row.cluster_id !== source.clusterId || row.topic_id !== source.topicId) continue
+    if (next <= (yield* topics.endOffset(source))) places.set(id, next)
+  }
+  return places
+})
+
+/** Where the live table is. */
+export const livePlaces = Effect.fnUntraced(function* (
+  kafka: Kafka["Service"],
+  { name }: AnyProjection,
+  readings: ReadonlyArray<Reading>
+) {
+  const sql = yield* SqlClient.SqlClient
+  const live = yield* sql<LiveRow>`SELECT topic, partition_no, cluster_id, topic_id, next_offset
+    FROM sixfold_offsets WHERE projection = ${name}`
+  return yield* placesOf(kafka, live, readings)
+})
 
 /**
  * The shadow becomes the live table, with its positions. The first statement takes the live positions from their owners, who can
- * write no more until this is over, and then take them back as they are now. Fails with `Behind`, and changes nothing, where the
- * table would go back in time; with `Fenced` where another rebuild has begun.
+ * write no more until this is over, and then take them back as they are now. The last, `bury`, is told where they were. Fails with
+ * `Behind`, and changes nothing, where the table would go back in time; with `Fenced` where another rebuild has begun.
  */
 export const swap = Effect.fnUntraced(function* (
+  kafka: Kafka["Service"],
   projection: AnyProjection,
   shadow: string,
-  readings: ReadonlyArray<Reading>
+  readings: ReadonlyArray<Reading>,
+  bury: (live: LivePlaces) => Effect.Effect<void, KafkaError>
 ) {
   const sql = yield* SqlClient.SqlClient
   const { definition, name } = projection
@@ -77,11 +108,11 @@ export const swap = Effect.fnUntraced(function* (
     Effect.gen(function* () {
       const live = yield* sql<LiveRow>`UPDATE sixfold_offsets SET owner_no = owner_no + 1 WHERE projection = ${name}
         RETURNING topic, partition_no, cluster_id, topic_id, next_offset`
-      for (const reading of readings) {
-        const { partition, topic } = reading.position
-        const row = live.find((row) => row.topic === topic && row.partition_no === partition)
-        if (row !== undefined && isBehind(row, reading)) return yield* new Behind()
-        yield* advance(id, reading.position, reading.read)
+      // The log's ends are asked for behind the positions: what has come since belongs to both.
+      const places = yield* placesOf(kafka, live, readings)
+      for (const { position, read } of readings) {
+        if ((places.get(partitionId(position.topic, position.partition)) ?? 0) > read) return yield* new Behind()
+        yield* advance(id, position, read)
       }
       yield* sql`ALTER TABLE ${sql(definition.table)} RENAME TO ${sql(old)}`
       yield* sql`ALTER TABLE ${sql(shadow)} RENAME TO ${sql(definition.table)}`
@@ -95,6 +126,7 @@ export const swap = Effect.fnUntraced(function* (
             topic_id = excluded.topic_id, next_offset = excluded.next_offset, owner_no = sixfold_offsets.owner_no + 1`
       }
       yield* sql`DELETE FROM sixfold_offsets WHERE projection = ${id}`
+      yield* bury(places)
     })
   )
 })

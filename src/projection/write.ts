@@ -1,12 +1,13 @@
 import { Cause, Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import type { AnyProjection } from "../actor/projection.ts"
-import type { Producer } from "../kafka/kafka.ts"
-import { deadLetterRecord } from "../runtime/deadLetter.ts"
+import type { KafkaError } from "../kafka/errors.ts"
 import { mayBeTheRecord } from "./blame.ts"
 import { halves, refuse } from "./decode.ts"
-import type { Refusal, Stretch } from "./decode.ts"
+import type { Stretch } from "./decode.ts"
 import { ProjectionError } from "./errors.ts"
+import { deadLetter } from "./letters.ts"
+import type { Letter } from "./letters.ts"
 import { advance, takeTurns } from "./positions.ts"
 import type { Position } from "./positions.ts"
 
@@ -22,48 +23,23 @@ export interface Target {
   /** Whose positions these are: the projection's name, or its rebuild's. */
   readonly id: string
   readonly table: string
-  /** None: what is refused is left out. */
-  readonly deadLetters: { readonly topic: string; readonly partitions: number; readonly producer: Producer } | undefined
+  /** Takes what is refused. */
+  readonly bury: (letters: ReadonlyArray<Letter>) => Effect.Effect<void, KafkaError>
 }
 
 /** So many records of one call may be refused by the database. */
 const mostRefused = 100
 
-const deadLetter = (
-  to: NonNullable<Target["deadLetters"]>,
-  { partition, topic }: Position,
-  { cause, record }: Refusal,
-  now: number
-) =>
-  deadLetterRecord({
-    topic: to.topic,
-    partition: partition % to.partitions,
-    key: record.key,
-    value: record.value,
-    headers: record.headers,
-    failedAt: now,
-    letter: {
-      id: `${topic}/${partition}/${record.offset}`,
-      cause,
-      attempts: 1,
-      source: { topic, partition, offset: record.offset }
-    }
-  })
-
 /**
  * Dead letters are acknowledged before the commit: after a crash in between they are written again, under the same id. They
  * come last, so that a transaction that fails has written none.
  */
-const bury = Effect.fnUntraced(function* (target: Target, pieces: ReadonlyArray<Piece>) {
-  const to = target.deadLetters
-  if (to === undefined) return
+const bury = Effect.fnUntraced(function* ({ bury, projection }: Target, pieces: ReadonlyArray<Piece>) {
   const now = Math.floor(yield* Clock.currentTimeMillis)
   const letters = pieces.flatMap(({ position, stretch }) =>
-    stretch.refusals.map((refusal) => deadLetter(to, position, refusal, now))
+    stretch.refusals.map((refusal) => deadLetter(projection, position, refusal, now))
   )
-  if (letters.length === 0) return
-  yield* Effect.logWarning(`${target.projection.name}: ${letters.length} records are dead letters`)
-  yield* to.producer.send(letters)
+  if (letters.length > 0) yield* bury(letters)
 })
 
 /** Rows, next offsets and owner check: one transaction. */

@@ -18,7 +18,7 @@ const batch = Effect.fnUntraced(function* (
   const source = { topic, partition: 0, clusterId: "c", topicId: topic }
   const position = yield* Positions.claim(projection.name, source, offset)
   const stretch = { changes: [{ ...change, topic, offset }], records: [], refusals: [], next: offset + 1 }
-  const target = { projection, id: projection.name, table: projection.definition.table, deadLetters: undefined }
+  const target = { projection, id: projection.name, table: projection.definition.table, bury: () => Effect.void }
   return write(target, [{ position, stretch }])
 })
 

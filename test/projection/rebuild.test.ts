@@ -4,12 +4,14 @@ import { SqlClient } from "effect/sql"
 import * as Embedded from "../../src/kafka/embedded/embedded.ts"
 import type { EmbeddedBroker } from "../../src/kafka/embedded/embedded.ts"
 import { Kafka } from "../../src/kafka/kafka.ts"
+import { partitionId } from "../../src/kafka/records.ts"
 import { rebuild } from "../../src/projection/rebuild.ts"
 import type { Progress } from "../../src/projection/rebuild.ts"
 import { makeShadow, rebuildId, swap } from "../../src/projection/shadow.ts"
 import { takeOver, topicIds } from "../../src/projection/takeOver.ts"
 import { breathe, database, isIndexed, tables } from "./database.ts"
-import { sentences, start, table, words, write, writeTo } from "./world.ts"
+import { readAll, text } from "../broker/clients.ts"
+import { sentences, start, table, words, write, writeNoise, writeTo } from "./world.ts"
 
 type Services = Kafka | EmbeddedBroker | SqlClient.SqlClient
 
@@ -21,6 +23,13 @@ const rebuilt = rebuild(sentences, () => undefined)
 
 /** Whatever the live table says, only a rebuild makes it this again. */
 const spoil = SqlClient.SqlClient.use((sql) => sql`UPDATE sentences SET text = 'spoiled'`)
+
+/** What the dead letters of its first partition say. */
+const letters = Effect.gen(function* () {
+  const at = { topic: `${sentences.name}.dead-letters`, partition: 0 }
+  const found = yield* readAll([at])
+  return found.get(partitionId(at.topic, at.partition))!.map(({ value }) => text(value))
+})
 
 const onlyLive = ["sentences", "sixfold_offsets", "sixfold_projections"]
 
@@ -193,6 +202,26 @@ describe("a rebuild", () => {
   )
 
   story(
+    "makes dead letters of what it is refused and the live table has not met, and of nothing else",
+    Effect.gen(function* () {
+      const one = yield* start("one")
+      yield* write("k", "a")
+      yield* writeNoise("met")
+      yield* one.quiet
+      yield* one.stop
+      yield* writeNoise("ahead")
+      yield* write("k", "b")
+      yield* rebuilt
+      assert.deepStrictEqual(yield* letters, ["met", "ahead"])
+      const again = yield* start("one")
+      yield* again.quiet
+      assert.deepStrictEqual(yield* letters, ["met", "ahead"])
+      assert.deepStrictEqual(yield* table, { k: "a b" })
+      yield* again.stop
+    })
+  )
+
+  story(
     "makes a table that nobody has made yet",
     Effect.gen(function* () {
       yield* write("k", "a")
@@ -205,7 +234,7 @@ describe("a rebuild", () => {
   )
 
   story(
-    "never goes back in time: a shadow that lacks a record is not swapped in, and nobody loses a partition",
+    "never goes back in time: a shadow that lacks a record, be it the newest, is not swapped in, and nobody loses a partition",
     Effect.gen(function* () {
       const one = yield* start("one")
       yield* write("k", "a")
@@ -224,8 +253,12 @@ describe("a rebuild", () => {
         yield* topicIds(kafka, [words.name])
       )
       const source = { ...at, clusterId: kafka.clusterId, topicId }
-      const behind = yield* Effect.flip(swap(sentences, shadow, [{ position, source, begin: read, read, end }]))
-      assert.strictEqual(behind._tag, "Behind")
+      // The end of the log as it was known before the record came.
+      for (const known of [end, 0]) {
+        const reading = { position, source, begin: read, read, end: known }
+        const behind = yield* Effect.flip(swap(kafka, sentences, shadow, [reading], () => Effect.void))
+        assert.strictEqual(behind._tag, "Behind")
+      }
       assert.deepStrictEqual(yield* table, { k: "a" })
       assert.deepStrictEqual(yield* owners, before)
       yield* one.stop

@@ -64,6 +64,15 @@ export const writeTo = (partition: number, key: string, ...values: ReadonlyArray
     })
   )
 
+/** What no row can be made of. */
+export const writeNoise = (text: string) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const producer = yield* (yield* Kafka).producer
+      yield* producer.send([{ ...word("k", ""), value: utf8.encode(text) }])
+    })
+  )
+
 /** What an operator of some actor of the topic writes. */
 export const writeControl = (key: string) =>
   Effect.scoped(

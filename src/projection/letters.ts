@@ -1,0 +1,98 @@
+import { Effect } from "effect"
+import type { AnyProjection } from "../actor/projection.ts"
+import type { KafkaError } from "../kafka/errors.ts"
+import type { Producer } from "../kafka/kafka.ts"
+import { partitionId } from "../kafka/records.ts"
+import type { ProducerRecord, TopicPartition } from "../kafka/records.ts"
+import { deadLetterRecord } from "../runtime/deadLetter.ts"
+import type { Refusal } from "./decode.ts"
+import { deadLetterTopic } from "./topics.ts"
+
+/** The dead letter of a record that was refused. */
+export interface Letter {
+  readonly record: ProducerRecord
+  /** Where the record lies. */
+  readonly source: TopicPartition & { readonly offset: number }
+}
+
+export const deadLetter = (
+  projection: AnyProjection,
+  { partition, topic }: TopicPartition,
+  { cause, record }: Refusal,
+  now: number
+): Letter => {
+  const to = deadLetterTopic(projection)
+  const source = { topic, partition, offset: record.offset }
+  const letter = { id: `${topic}/${partition}/${record.offset}`, cause, attempts: 1, source }
+  const { headers, key, value } = record
+  return {
+    record: deadLetterRecord({
+      topic: to.name,
+      partition: partition % to.partitions,
+      key,
+      value,
+      headers,
+      failedAt: now,
+      letter
+    }),
+    source
+  }
+}
+
+/** Writes letters; they are acknowledged when it ends. */
+export const send =
+  ({ name }: AnyProjection, producer: Producer) =>
+  (letters: ReadonlyArray<Letter>): Effect.Effect<void, KafkaError> =>
+    Effect.andThen(
+      Effect.logWarning(`${name}: ${letters.length} records are dead letters`),
+      producer.send(letters.map(({ record }) => record))
+    )
+
+const copied = (bytes: Uint8Array | null): Uint8Array | null => (bytes === null ? null : bytes.slice())
+const lengthOf = (bytes: Uint8Array | null): number => bytes?.length ?? 0
+
+/** Without the response that its record came in. */
+const alone = ({ record, source }: Letter): Letter => ({
+  record: {
+    ...record,
+    key: copied(record.key),
+    value: copied(record.value),
+    headers: record.headers.map(([name, value]) => [name, value.slice()])
+  },
+  source
+})
+
+const bytesOf = ({ record: { headers, key, value } }: Letter): number =>
+  headers.reduce((sum, [name, bytes]) => sum + name.length + lengthOf(bytes), lengthOf(key) + lengthOf(value))
+
+/**
+ * What a rebuild was refused, until it is known whether the live table has met it: then it is a dead letter already. What is
+ * refused a second time, since its transaction had failed, is held once.
+ */
+export class Held {
+  private readonly letters = new Map<string, Letter>()
+  private size = 0
+
+  add(letters: ReadonlyArray<Letter>): void {
+    for (const letter of letters) {
+      const { offset, partition, topic } = letter.source
+      const id = `${partitionId(topic, partition)}/${offset}`
+      if (this.letters.has(id)) continue
+      this.letters.set(id, alone(letter))
+      this.size += bytesOf(letter)
+    }
+  }
+
+  /** Of keys, values and headers. */
+  get bytes(): number {
+    return this.size
+  }
+
+  /** Lets go of all, and gives those that the live table, with these next offsets, has not met. */
+  release(live: ReadonlyMap<string, number>): ReadonlyArray<Letter> {
+    const all = [...this.letters.values()]
+    this.letters.clear()
+    this.size = 0
+    return all.filter(({ source }) => source.offset >= (live.get(partitionId(source.topic, source.partition)) ?? 0))
+  }
+}
