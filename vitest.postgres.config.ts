@@ -6,7 +6,7 @@ import { defineConfig } from "vitest/config"
  */
 export default defineConfig({
   test: {
-    include: ["test/projection/{places,rebuild,trouble}.test.ts", "test/**/*.postgres.test.ts"],
+    include: ["test/projection/{places,rebuild,trouble,fold}.test.ts", "test/**/*.postgres.test.ts"],
     globalSetup: ["test/projection/one-postgres.ts"],
     pool: "forks",
     maxWorkers: 1,

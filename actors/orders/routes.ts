@@ -2,7 +2,7 @@ import { Effect, Layer, Option, Schema } from "effect"
 import { HttpRouter } from "effect/http"
 import { json, jsonBody, Log, problem, requestedChannel } from "../../src/index.ts"
 import { findStock } from "./inventory-view.ts"
-import { findOrder } from "./orders-view.ts"
+import { ordersView } from "./orders-view.ts"
 import { checkouts, OrderId, Place, Quantity, Sku, stock } from "./topics.ts"
 
 const Checkout = Schema.Struct({ orderId: OrderId, userId: Place.fields.userId, items: Place.fields.items })
@@ -17,7 +17,7 @@ const postCheckout = HttpRouter.add(
   Effect.gen(function* () {
     const channel = yield* requestedChannel
     const { orderId, ...order } = yield* jsonBody(Checkout)
-    if (Option.isNone(yield* findOrder(orderId))) {
+    if (Option.isNone(yield* ordersView.find(orderId))) {
       const command = { _tag: "Place", ...order, ...(channel === undefined ? {} : { channel }) } as const
       yield* (yield* Log).append(checkouts, orderId, command)
     }
@@ -30,7 +30,7 @@ const getOrder = HttpRouter.add(
   "/orders/:orderId",
   Effect.gen(function* () {
     const { orderId = "" } = yield* HttpRouter.params
-    return Option.match(yield* findOrder(orderId), {
+    return Option.match(yield* ordersView.find(orderId), {
       onNone: () => problem(404, "UnknownOrder", `no order has the id ${JSON.stringify(orderId)}`),
       onSome: (status) => json({ orderId, ...status })
     })

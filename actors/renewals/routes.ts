@@ -1,7 +1,7 @@
 import { Effect, Layer, Option } from "effect"
 import { HttpRouter } from "effect/http"
 import { json, jsonBody, Log, problem, requestedChannel } from "../../src/index.ts"
-import { findSubscription } from "./subscriptions-view.ts"
+import { subscriptionsView } from "./subscriptions-view.ts"
 import { subscriptions, Terms } from "./topics.ts"
 
 const longestId = 256
@@ -46,7 +46,7 @@ const getSubscription = HttpRouter.add(
   "/subscriptions/:userId",
   Effect.gen(function* () {
     const id = yield* userId
-    return Option.match(yield* findSubscription(id), {
+    return Option.match(yield* subscriptionsView.find(id), {
       onNone: () => problem(404, "UnknownSubscription", `no subscription of ${JSON.stringify(id.slice(0, longestId))}`),
       onSome: (account) => json({ userId: id, ...account })
     })

@@ -10,7 +10,8 @@ export interface Change<out K, out V> {
   readonly offset: number
 }
 
-type ChangeOf<I> =
+/** What a projection of these topics is given. */
+export type ChangeOf<I> =
   I extends ReadonlyArray<infer Each> ? ChangeOf<Each> : I extends Topic<infer K, infer V> ? Change<K, V> : never
 
 /** What a projection is made of, without its types: what the machinery works with. */
@@ -47,7 +48,7 @@ export interface AnyProjection<out R = any> extends Projection<R> {}
  *
  * A record that cannot be decoded, and one without a key, is a dead letter.
  */
-const make = <const I extends AnyTopic | ReadonlyArray<AnyTopic>, R>(
+export const make = <const I extends AnyTopic | ReadonlyArray<AnyTopic>, R>(
   name: string,
   spec: {
     readonly inbox: I
@@ -63,6 +64,3 @@ const make = <const I extends AnyTopic | ReadonlyArray<AnyTopic>, R>(
   const inboxes = (Array.isArray(inbox) ? inbox : [inbox]) as ReadonlyArray<AnyTopic>
   return { kind: "projection", name, inboxes, definition: { table, create, apply } } as unknown as Projection<R>
 }
-
-/** `Projection.make(name, { inbox, table, create, apply })`: a node of a topology that keeps a table. */
-export const Projection = { make }

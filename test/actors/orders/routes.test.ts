@@ -2,16 +2,17 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option } from "effect"
 import type { Scope } from "effect"
 import type { SqlClient } from "effect/sql"
-import { inventoryTable, inventoryView } from "../../../actors/orders/inventory-view.ts"
-import { ordersTable, ordersView } from "../../../actors/orders/orders-view.ts"
+import { inventoryView } from "../../../actors/orders/inventory-view.ts"
+import { ordersView } from "../../../actors/orders/orders-view.ts"
 import { orderRoutes } from "../../../actors/orders/routes.ts"
 import type { OrderStatus, StockMessage } from "../../../actors/orders/topics.ts"
 import { Channels, KafkaError, Log } from "../../../src/index.ts"
 import { Sqlite } from "../../../src/projection/index.ts"
+import type { AnyProjection } from "../../../src/projection/index.ts"
 import { ChannelKeys } from "../../../src/status/channelKeys.ts"
 import { exchange, head, serving, tag } from "../../http/wire.ts"
 
-const fill = ({ definition }: typeof ordersView, records: ReadonlyArray<readonly [key: string, value: unknown]>) =>
+const fill = ({ definition }: AnyProjection, records: ReadonlyArray<readonly [key: string, value: unknown]>) =>
   definition.apply(
     definition.table,
     records.map(([key, value], offset) => ({ topic: "t", key, value: Option.some(value), offset }))
@@ -30,8 +31,8 @@ const given = Effect.gen(function* () {
       return Effect.succeed({ topic: topic.name, partition: 0, offset: 0 })
     })
   const log = Log.of({ append, read: () => Effect.succeedNone })
-  yield* ordersView.definition.create(ordersTable)
-  yield* inventoryView.definition.create(inventoryTable)
+  yield* ordersView.definition.create(ordersView.definition.table)
+  yield* inventoryView.definition.create(inventoryView.definition.table)
   const channels = yield* Layer.build(Layer.provide(Channels.layer, ChannelKeys.layerRandom))
   const { channel } = yield* Effect.provideContext(
     Effect.flatMap(Channels, (it) => it.create),

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { fold } from "../../../actors/renewals/account.ts"
 import { renewalRoutes } from "../../../actors/renewals/routes.ts"
-import { subscriptionsTable, subscriptionsView } from "../../../actors/renewals/subscriptions-view.ts"
+import { subscriptionsView } from "../../../actors/renewals/subscriptions-view.ts"
 import type { Subscribed } from "../../../actors/renewals/topics.ts"
 import { Sqlite } from "../../../src/projection/index.ts"
 import { Log } from "../../../src/runtime/log.ts"
@@ -34,7 +34,7 @@ const world = Effect.gen(function* () {
     (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
   )
   const services = yield* Layer.build(Layer.merge(channels, Sqlite.layer(join(directory, "views.db"))))
-  yield* Effect.provideContext(subscriptionsView.definition.create(subscriptionsTable), services)
+  yield* Effect.provideContext(subscriptionsView.definition.create(subscriptionsView.definition.table), services)
   const { port } = yield* serving(renewalRoutes).pipe(Effect.provideContext(Context.add(services, Log, log)))
   const ask = (method: string, path: string, body?: string, type = "application/json") => {
     const lines = body === undefined ? [] : [`Content-Type: ${type}`, `Content-Length: ${Buffer.byteLength(body)}`]
@@ -146,7 +146,7 @@ describe("GET /subscriptions/{userId}", () => {
   story("shows what the view has folded, over batches, until the user cancels", ({ ask, services }) =>
     Effect.gen(function* () {
       const apply = (...changes: ReadonlyArray<ReturnType<typeof change>>) =>
-        Effect.provideContext(subscriptionsView.definition.apply(subscriptionsTable, changes), services)
+        Effect.provideContext(subscriptionsView.definition.apply(subscriptionsView.definition.table, changes), services)
       yield* apply(change("ada", { _tag: "Scheduled", subscription }, 0), change("bob", charge, 1))
       yield* apply(change("ada", charge, 2), change("bob", { _tag: "Cancelled" }, 3))
       const ada = yield* ask("GET", "/subscriptions/ada")
@@ -161,7 +161,7 @@ describe("GET /subscriptions/{userId}", () => {
       yield* apply(change("ada", { _tag: "Cancelled" }, 4))
       assert.strictEqual((yield* ask("GET", "/subscriptions/ada")).status, 404)
       const rows = yield* Effect.provideContext(
-        SqlClient.SqlClient.use((sql) => sql`SELECT * FROM ${sql(subscriptionsTable)}`),
+        SqlClient.SqlClient.use((sql) => sql`SELECT * FROM ${sql(subscriptionsView.definition.table)}`),
         services
       )
       assert.deepStrictEqual(rows, [])
