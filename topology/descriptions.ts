@@ -33,7 +33,10 @@ const preconditions = { "If-Match": "The ETag it must have", "If-None-Match": "`
 const written = {
   200: { means: "Written, and applied here; ETag is the version.", json: object({ key: text, version: count }) },
   412: { means: "It has another version, or is (not) there." },
-  503: { means: "`unknown`: not known yet whether it is written." }
+  503: {
+    means:
+      "`unknown`: not known yet whether it is written. `Contended`: it is not, others write the entry all the time."
+  }
 }
 
 /** What the patterns' routes take and answer, for `/openapi.json`. */

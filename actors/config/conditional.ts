@@ -1,9 +1,16 @@
-import { Effect, Option } from "effect"
+import { Effect, Option, Schema } from "effect"
 import { type KafkaError, KvConflict, type KvUnknown, type KvWrite } from "../../src/index.ts"
 import type { Precondition } from "./preconditions.ts"
 
-/** Rounds that a write may lose against others which the precondition allows. */
-const mostRounds = 8
+/** Rounds that a write may lose against others which the precondition allows: of so many at once each gets its turn. */
+const mostRounds = 64
+
+/** The precondition held, but others wrote the key each time: nothing was written, and to ask again may help. */
+export class Contended extends Schema.TaggedError<Contended>()("Contended", { key: Schema.String }) {
+  override get message(): string {
+    return `others write ${this.key} all the time`
+  }
+}
 
 type WriteError = KvConflict | KvUnknown | KafkaError
 type At<A> = (options: KvWrite & { readonly ifVersion?: number }) => Effect.Effect<A, WriteError>
@@ -20,12 +27,15 @@ export const conditional = <A>(
   precondition: "present" | ReadonlySet<number>,
   seen: number | undefined,
   write: At<A>
-): Effect.Effect<A, WriteError> => {
+): Effect.Effect<A, WriteError | Contended> => {
   const allows = (version: number) => precondition === "present" || precondition.has(version)
-  const attempt = (version: number, rounds: number): Effect.Effect<A, WriteError> =>
+  const attempt = (version: number, rounds: number): Effect.Effect<A, WriteError | Contended> =>
     Effect.catchTag(write({ ifVersion: version }), "KvConflict", (conflict) =>
       Option.match(conflict.current, {
-        onSome: (current) => (rounds > 1 && allows(current) ? attempt(current, rounds - 1) : Effect.fail(conflict)),
+        onSome: (current) => {
+          if (!allows(current)) return Effect.fail(conflict)
+          return rounds > 1 ? attempt(current, rounds - 1) : Effect.fail(new Contended({ key }))
+        },
         onNone: () => Effect.fail(conflict)
       })
     )

@@ -10,7 +10,7 @@ import {
   problem,
   refuse
 } from "../../src/index.ts"
-import { conditional } from "./conditional.ts"
+import { conditional, type Contended } from "./conditional.ts"
 import { entityTagOf, isKnown, preconditionOf } from "./preconditions.ts"
 import { ConfigValue, SiteConfig } from "./site-config.ts"
 
@@ -38,6 +38,8 @@ const conflict = ({ current, message }: KvConflict) =>
 
 const unknown = ({ message }: KvUnknown) => problem(503, "unknown", message, { "retry-after": "1" })
 
+const contended = ({ message }: Contended) => problem(503, "Contended", message, { "retry-after": "1" })
+
 /** Read as JSON the value fitted; as a record it does not. */
 const tooLarge = (error: KafkaError) =>
   error.reason === "RecordTooLarge"
@@ -48,6 +50,7 @@ const tooLarge = (error: KafkaError) =>
 const refusals = {
   KvConflict: (error: KvConflict) => Effect.succeed(conflict(error)),
   KvUnknown: (error: KvUnknown) => Effect.succeed(unknown(error)),
+  Contended: (error: Contended) => Effect.succeed(contended(error)),
   KafkaError: tooLarge
 }
 

@@ -85,6 +85,18 @@ describe("the configuration", () => {
     })
   )
 
+  it.effect("takes every one of many writes at once that ask only for it to be there", () =>
+    Effect.gen(function* () {
+      const world = yield* make
+      const [a, b] = [yield* world.start("a"), yield* world.start("b", ["gateway"])]
+      yield* a.put("k", "first")
+      const all = Array.from({ length: 40 }, (_, n) => (n % 2 === 0 ? a : b).put("k", n, ifMatch("*")))
+      const statuses = (yield* Effect.all(all, { concurrency: "unbounded" })).map(({ status }) => status)
+      assert.deepStrictEqual([...new Set(statuses)], [200])
+      assert.strictEqual((yield* a.get("k")).headers.get("etag"), `"41"`)
+    })
+  )
+
   it.effect("cannot be written while its writer runs nowhere: unknown after ten seconds, and read all the same", () =>
     Effect.gen(function* () {
       const world = yield* make
