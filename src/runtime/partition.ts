@@ -205,7 +205,9 @@ export class Partition implements TopicPartition {
     this.window.settle(set.position.next)
     for (const { cell } of set.included) {
       cell.unsettled--
-      if (cell.unsettled === 0) this.release(cell)
+      if (cell.unsettled > 0) continue
+      if (cell.due.length > 0) this.around.wake(this, cell)
+      else this.release(cell)
     }
   }
 

@@ -4,11 +4,17 @@ import type { Cell, Task } from "./cell.ts"
 import { advance } from "./completion.ts"
 import type { Partition } from "./partition.ts"
 
-/** The next task of a key at `now`, if it may run: a timer that is due, else the first parked message, else the first of the mailbox. */
+/**
+ * The next task of a key at `now`, if it may run: a timer that is due, else the first parked message, else the first of the mailbox.
+ *
+ * A timer waits for what its key has not settled. Messages are all there again after a crash; of several due times that took effect
+ * outside and were not settled, its policy for missed ones, or a cancel, would leave all but one out of the log.
+ */
 export const nextTask = (partition: Partition, cell: Cell, now: number): Task | undefined => {
   if (partition.phase !== "active" || cell.running !== undefined) return undefined
   if (cell.timedOut !== undefined) return cell.timedOut
   if (cell.paused !== undefined) return undefined
+  if (cell.due.length > 0 && cell.unsettled > 0) return undefined
   const timer = nextTimer(partition, cell, now)
   if (timer !== undefined) return timer
   const parked = cell.parked[0]
@@ -48,7 +54,7 @@ export const wants = (partition: Partition, cell: Cell, now: number): boolean =>
   if (partition.phase !== "active" || cell.running !== undefined) return false
   if (cell.timedOut !== undefined) return true
   if (cell.paused !== undefined) return false
-  if (cell.due.length > 0) return true
+  if (cell.due.length > 0) return cell.unsettled === 0
   if (cell.parked.length === 0) return cell.mailbox.length > 0
   return cell.wait === undefined || (cell.wait.until !== undefined && cell.wait.until <= now)
 }

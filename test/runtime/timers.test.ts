@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Layer, Option, Schema, Scope } from "effect"
+import { Context, Deferred, Effect, Exit, Layer, Option, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Actor, Actors, Log, Topic, Topology } from "../../src/index.ts"
 import type { Kafka } from "../../src/index.ts"
 import * as Embedded from "../../src/kafka/embedded/embedded.ts"
+import { EmbeddedBroker } from "../../src/kafka/embedded/embedded.ts"
 import * as Alarm from "../../src/runtime/alarm.ts"
 import type { Cell } from "../../src/runtime/cell.ts"
 import { complete, setTimer } from "../../src/runtime/completion.ts"
@@ -59,6 +60,27 @@ describe("a due time", () => {
     setTimer(partition, cell, "due", { ...timer, attempt: 1, retryAt: 300_000 })
     cell.ring("due")
     assert.strictEqual(nextTask(partition, cell, 300_000)?.attempt, 2)
+  })
+})
+
+describe("a due time of a key with turns that are not settled", () => {
+  it("waits for their settle, and what came behind it waits too", () => {
+    let woken = 0
+    const partition = partitionOf({ wake: () => woken++ })
+    admit(partition, batchOf([record(0, "a"), record(1, "a")]), 0)
+    const cell = partition.cells.get("a")!
+    setTimer(partition, cell, "due", at(1_000))
+    const first = nextTask(partition, cell, 0)!
+    partition.started(cell, { task: first, since: 0, fiber })
+    partition.stopped(cell)
+    complete(partition, cell, first, outcomeOf(cell, { _tag: "Settled" }), 0)
+    cell.ring("due")
+    assert.isUndefined(nextTask(partition, cell, 1_000))
+    assert.isFalse(wants(partition, cell, 1_000), "a worker that asks again and again would find nothing")
+    woken = 0
+    partition.settled(partition.settleSet(10, 1e6)!)
+    assert.strictEqual(woken, 1)
+    assert.strictEqual(nextTask(partition, cell, 1_000)!._tag, "Timer")
   })
 })
 
@@ -195,6 +217,35 @@ describe("a timer", () => {
       }).pipe(Effect.provide(Log.layer.pipe(Layer.provideMerge(Embedded.layerMemory))))
     })
   }
+
+  it.effect(
+    "that may not be settled is the only one of its key that has taken effect outside: none is missing from the log in the end",
+    () => {
+      const { topology, world } = counter()
+      return Effect.gen(function* () {
+        const { quiet, stop } = yield* started(topology)
+        const { control } = yield* EmbeddedBroker
+        yield* Log.use((log) => log.append(orders, "ada", "once"))
+        yield* quiet
+        yield* TestClock.adjust("1 minute")
+        yield* quiet
+        const lost = yield* Deferred.make<"fail">()
+        yield* control.intercept(({ kind }) => (kind === "end" ? Deferred.await(lost) : Effect.succeed("pass")))
+        for (let minute = 0; minute < 4; minute++) {
+          yield* TestClock.adjust("1 minute")
+          yield* quiet
+        }
+        assert.deepStrictEqual(world.fired, ["00:01", "00:02"])
+        yield* Deferred.succeed(lost, "fail")
+        yield* control.intercept(() => Effect.succeed("pass"))
+        yield* quiet
+        yield* TestClock.adjust("1 minute")
+        yield* quiet
+        assert.deepStrictEqual(world.fired, ["00:01", "00:02", "00:02", "00:06"])
+        yield* stop
+      }).pipe(Effect.provide(Log.layer.pipe(Layer.provideMerge(Embedded.layerMemory))))
+    }
+  )
 
   it.effect("is cancelled and set anew by name while its own retry waits", () => {
     const { actor, layer, world } = counter()
