@@ -219,8 +219,6 @@ export class Partition implements TopicPartition {
     else this.decoded.keep(cell)
   }
 
-  // ------------------------------------------------------------------ pieces
-
   /** The key's state is now this JSON; undefined: the initial one. */
   setState(cell: Cell, json: string | undefined): void {
     if (this.around.definition.memory !== undefined) {
