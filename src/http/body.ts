@@ -1,5 +1,5 @@
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
-import { Context, Effect, Option, Schema, Stream } from "effect"
+import { Context, Effect, Fiber, Option, Schema, Stream } from "effect"
 import type { Scope } from "effect"
 import { HttpServerRequest } from "effect/http"
 import type { HttpServerError } from "effect/http"
@@ -27,6 +27,16 @@ const unreadable =
       ? tooLarge(limit)
       : refuse("BodyBroken", "the body broke off")
 
+/**
+ * Of a declared length over the limit nothing is read. Read apart: a reader that is interrupted destroys the connection, and
+ * who fell silent has an answer to get on it. It ends with the body or the connection.
+ */
+const text = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, limit: number) {
+  if (Number(request.headers["content-length"] ?? 0) > limit) return yield* tooLarge(limit)
+  const reading = yield* Effect.forkDetach(request.text, { startImmediately: true })
+  return yield* Effect.mapError(Fiber.join(reading), unreadable(limit))
+})
+
 /** The JSON body, decoded. Fails with `UnsupportedMediaType`, `BodyTooLarge` or `InvalidRequest`, which says what was expected where. */
 export const jsonBody = <A>(schema: Schema.ConstraintDecoder<A>) => {
   const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(schema))
@@ -35,8 +45,9 @@ export const jsonBody = <A>(schema: Schema.ConstraintDecoder<A>) => {
     const limits = yield* CurrentLimits
     const wrong = wrongType(request.headers["content-type"], ["application/json"])
     if (wrong !== undefined) return yield* wrong
-    const text = yield* Effect.mapError(request.text, unreadable(limits.json))
-    return yield* Effect.mapError(decode(text), (error) => refuse("InvalidRequest", error.message))
+    return yield* Effect.mapError(decode(yield* text(request, limits.json)), (error) =>
+      refuse("InvalidRequest", error.message)
+    )
   })
 }
 

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Layer, Queue, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Queue, Schema, Stream } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { TestClock } from "effect/testing"
-import { uploadBody } from "../../src/http/body.ts"
+import { jsonBody, uploadBody } from "../../src/http/body.ts"
 import { answer, dial, exchange, head, serving, tag } from "./wire.ts"
 
 const csv = "Content-Type: text/csv"
@@ -124,6 +124,25 @@ describe("an upload", () => {
       yield* Deferred.succeed(go, undefined)
       ours.write("x".repeat(500_000))
       assert.strictEqual((yield* Fiber.join(oursAnswered)).status, 200)
+    })
+  )
+
+  it.effect("of JSON that goes silent is told so, too", () =>
+    Effect.gen(function* () {
+      const begun = yield* Deferred.make<void>()
+      const put = Effect.gen(function* () {
+        yield* Deferred.succeed(begun, undefined)
+        return HttpServerResponse.jsonUnsafe(yield* jsonBody(Schema.String))
+      })
+      const { port } = yield* serving(HttpRouter.add("PUT", "/word", put))
+      const json = head(port, "PUT", "/word", "Content-Type: application/json", "Content-Length: 10")
+      const socket = yield* dial(port)
+      const answered = yield* Effect.forkChild(answer(socket), { startImmediately: true })
+      socket.write(`${json}"`)
+      yield* Deferred.await(begun)
+      for (let seconds = 0; seconds < 60; seconds += 5) yield* TestClock.adjust("5 seconds")
+      const silent = yield* Fiber.join(answered)
+      assert.deepStrictEqual([silent.status, tag(silent)], [408, "BodyIdle"])
     })
   )
 
