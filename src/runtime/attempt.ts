@@ -1,7 +1,8 @@
 import { Cause, Duration, Effect, Exit, Predicate, Result } from "effect"
-import type { ActorDefinition, DeadLetter } from "../actor/actor.ts"
+import type { ActorDefinition } from "../actor/actor.ts"
 import type { Decision, Retry, Verdict } from "../actor/decision.ts"
 import { defectRetry } from "../actor/decision.ts"
+import { printable, shownKey } from "../actor/printable.ts"
 import type { Turn } from "../actor/turn.ts"
 import type { Header } from "../kafka/records.ts"
 import type { Circumstances, Emitted, Reported, TimerChange } from "./collect.ts"
@@ -15,7 +16,6 @@ type Handler = (state: unknown, turn: Turn<unknown, string>) => Effect.Effect<un
 export interface Attempt extends Circumstances {
   readonly definition: ActorDefinition
   readonly state: unknown
-  readonly source: DeadLetter["source"]
   readonly handler: Handler
   /** It has been tried for too long: whatever the decision's retries say, this is the last one. */
   readonly isLast?: boolean
@@ -82,9 +82,9 @@ export const failed = Effect.fnUntraced(function* (
     yield* Effect.logError("A handler failed unexpectedly", cause).pipe(
       Effect.annotateLogs({
         actor: self.definition.name,
-        key: String(self.key),
+        key: shownKey(String(self.key)),
         attempt: self.attempt,
-        message: self.idempotencyKey
+        message: printable(self.idempotencyKey, 120)
       })
     )
   }
@@ -138,7 +138,11 @@ const tell = Effect.fnUntraced(function* (
   turn.reported = reported
   turn.timers = timers
   yield* Effect.logError("A turn about a failure failed itself", exit.cause).pipe(
-    Effect.annotateLogs({ actor: self.definition.name, key: String(self.key), message: self.idempotencyKey })
+    Effect.annotateLogs({
+      actor: self.definition.name,
+      key: shownKey(String(self.key)),
+      message: printable(self.idempotencyKey, 120)
+    })
   )
   return before
 })

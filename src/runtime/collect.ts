@@ -1,4 +1,5 @@
 import { DateTime, Effect } from "effect"
+import type { DeadLetter } from "../actor/actor.ts"
 import type { StatusEvent } from "../actor/status.ts"
 import { statusLatestKey, statusLatestTopic, statusTopic } from "../actor/status.ts"
 import type { AnyTopic } from "../actor/topic.ts"
@@ -35,6 +36,7 @@ export interface Circumstances {
   readonly idempotencyKey: string
   /** Milliseconds since the epoch. */
   readonly now: number
+  readonly source: DeadLetter["source"]
   /** Carried over to what is emitted: the trace context. */
   readonly headers: ReadonlyArray<Header>
 }
@@ -88,8 +90,10 @@ export class CollectingTurn implements Turn<unknown, string> {
 
   set(name: string, when: When): Effect.Effect<void> {
     return Effect.sync(() => {
+      const { now, source } = this.about
+      const last = "timer" in source && source.timer === name ? DateTime.toEpochMillis(source.due) : undefined
       this.timers ??= new Map()
-      this.timers.set(name, { when, timer: setTimer(when, this.about.now) })
+      this.timers.set(name, { when, timer: setTimer(when, now, last) })
     })
   }
 

@@ -44,11 +44,14 @@ const dueFrom = (when: StoredWhen, time: number): number | undefined => {
   return undefined
 }
 
-/** A new timer as it is stored. Throws on a cron expression, zone or period that makes no sense. */
-export const setTimer = (when: When, now: number): Timer => {
+/**
+ * A new timer as it is stored. A recurrence set by its own turn, for the due time `last`, goes on behind that one, though the clock may
+ * show the same moment still, or an earlier one. Throws on a cron expression, zone or period that makes no sense.
+ */
+export const setTimer = (when: When, now: number, last = -Infinity): Timer => {
   const stored = toStored(when, now)
   const missed = when.missed === undefined || when.missed === "once" ? {} : { missed: when.missed }
-  const due = stored.at ?? dueFrom(stored, now)
+  const due = stored.at ?? dueFrom(stored, Math.max(now, last + 1))
   if (due === undefined || Number.isNaN(due)) throw new RangeError(`no due time: ${JSON.stringify(stored)}`)
   return { due, when: { ...stored, ...missed }, attempt: 0 }
 }

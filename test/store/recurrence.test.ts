@@ -49,6 +49,14 @@ describe("recurrences", () => {
     assert.strictEqual(next({ at: from }, "2026-01-31T09:00:00Z"), null)
   })
 
+  it("goes on behind the due time it is set anew at, also where the clock has gone back", () => {
+    const [due, before] = [at("2026-02-01T09:00:00Z"), at("2026-02-01T08:59:00Z")]
+    const from = DateTime.makeUnsafe("2026-01-31T09:00:00Z")
+    for (const when of [{ cron: "0 9 * * *" }, { every: "1 day", from }, { months: 1, from }] as const) {
+      for (const now of [due, before]) assert.isAbove(setTimer(when, now, due).due, due, Object.keys(when)[0])
+    }
+  })
+
   it("fires a one-shot timer once", () => {
     const timer = setTimer({ after: "10 minutes" }, at("2026-01-01T00:00:00Z"))
     assert.deepStrictEqual(dues(timer, 3), ["2026-01-01T00:10:00.000Z"])
