@@ -58,6 +58,23 @@ export const closing = (it: Suite): void => {
     })
   )
 
+  it.effect("lets a producer send until the end: also in what its own scope does last", () =>
+    Effect.gen(function* () {
+      const kafka = yield* newProcess
+      const [first, second] = [at(yield* newTopic(kafka)), at(yield* newTopic(kafka))]
+      const scope = yield* Effect.flatMap(Effect.scope, Scope.fork)
+      yield* Effect.gen(function* () {
+        const producer = yield* kafka.producer
+        yield* producer.send([record(first, "begins")])
+        const last = producer.send([record(first, "ends"), record(second, "ends")])
+        yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeout(last, "20 seconds")))
+      }).pipe(Scope.provide(scope))
+      yield* Scope.close(scope, Exit.void)
+      expect(yield* kafka.topics.endOffset(first)).toBe(2)
+      expect(yield* kafka.topics.endOffset(second)).toBe(1)
+    })
+  )
+
   it.effect("does not touch the other clients of the process", () =>
     Effect.gen(function* () {
       const kafka = yield* newProcess

@@ -30,7 +30,8 @@ export const make = Effect.fnUntraced(function* (
   metadata: Metadata,
   connections: Connections
 ): Effect.fn.Return<Producer, KafkaError, Scope.Scope> {
-  const scope = yield* Scope.Scope
+  // A scope that is closing takes no fibers, and whoever has a producer may send to the very end: the requests have a scope of their own.
+  const scope = yield* Effect.flatMap(Effect.scope, Scope.fork)
   const clock = yield* Clock.Clock
   const room = yield* Semaphore.make(settings.bufferBytes)
   const work = yield* Queue.sliding<void>(1)
