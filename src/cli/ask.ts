@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import type { Schema } from "effect"
 import { HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
-import { printable } from "./printable.ts"
+import { printable } from "../actor/printable.ts"
 import { authorized, notOurs, problemOf, RequestFailed } from "./request.ts"
 import type { Destination } from "./request.ts"
 import { UsageError } from "./usage.ts"

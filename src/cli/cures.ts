@@ -1,6 +1,6 @@
 import type { ActorStatus, ReplicaStatus } from "../supervision/actors.ts"
 import type { PartitionStatus } from "../supervision/child.ts"
-import { printable, quoted } from "./printable.ts"
+import { printable, quoted } from "../actor/printable.ts"
 
 /** A command, and what it does. */
 export interface Cure {

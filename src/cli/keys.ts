@@ -5,7 +5,7 @@ import { keyActions } from "./actions.ts"
 import { ask } from "./ask.ts"
 import { destination } from "./destination.ts"
 import type { DestinationFlags } from "./destination.ts"
-import { printable } from "./printable.ts"
+import { printable } from "../actor/printable.ts"
 import { table } from "./table.ts"
 import { UsageError } from "./usage.ts"
 

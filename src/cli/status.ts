@@ -7,7 +7,7 @@ import { troublesOf } from "./cures.ts"
 import type { Trouble, Way } from "./cures.ts"
 import { destination } from "./destination.ts"
 import type { DestinationFlags } from "./destination.ts"
-import { printable } from "./printable.ts"
+import { printable } from "../actor/printable.ts"
 import { table } from "./table.ts"
 
 /** `sixfold status`' flags. */

@@ -20,6 +20,12 @@ export interface Stretch {
   readonly next: number
 }
 
+/** The stretch is in the table: what is read next, and how much has been. */
+export const taken = (mine: { read: number; turns: number }, { changes, next, refusals }: Stretch): void => {
+  mine.read = next
+  mine.turns += changes.length + refusals.length
+}
+
 const decodeRecord = (
   { codec, name }: Topic<unknown, unknown>,
   record: KafkaRecord

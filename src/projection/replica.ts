@@ -6,7 +6,7 @@ import { Kafka } from "../kafka/kafka.ts"
 import type { Assignment, Member, Reader } from "../kafka/kafka.ts"
 import { partitionId } from "../kafka/records.ts"
 import type { Batch, TopicPartition } from "../kafka/records.ts"
-import { decodeBatch } from "./decode.ts"
+import { decodeBatch, taken } from "./decode.ts"
 import type { Stretch } from "./decode.ts"
 import { send } from "./letters.ts"
 import type { Fenced, ProjectionError } from "./errors.ts"
@@ -46,6 +46,7 @@ export const make = Effect.fnUntraced(function* (
       begin: read,
       read,
       end,
+      turns: 0,
       told: -1
     })
     yield* reader.seek(at, read)
@@ -101,7 +102,7 @@ export const make = Effect.fnUntraced(function* (
     if (pieces.length === 0) return
     const all = pieces.map(({ mine: { position }, stretch }) => ({ position, stretch }))
     yield* Effect.matchEffect(write(target, all), {
-      onSuccess: () => Effect.sync(() => pieces.forEach(({ mine, stretch }) => (mine.read = stretch.next))),
+      onSuccess: () => Effect.sync(() => pieces.forEach(({ mine, stretch }) => taken(mine, stretch))),
       onFailure: (error) =>
         error._tag !== "ProjectionFenced"
           ? Effect.fail(error)
@@ -222,11 +223,12 @@ export const make = Effect.fnUntraced(function* (
     progress: () => progress,
     status: () => ({
       state,
-      partitions: [...owned.values()].map(({ end, position: { partition, topic }, read }) => ({
+      partitions: [...owned.values()].map(({ end, position: { partition, topic }, read, turns }) => ({
         topic,
         partition,
         lag: Math.max(0, end - read),
         settled: read,
+        turns,
         inFlight: 0,
         parked: 0,
         held: null

@@ -19,6 +19,8 @@ export interface PartitionStatus {
   readonly lag: number
   /** The next offset that is not in the table. */
   readonly settled: number
+  /** Records taken into the table since its owner took it. */
+  readonly turns: number
   readonly inFlight: number
   readonly parked: number
   readonly held: null
@@ -45,4 +47,6 @@ export interface Owned extends Told {
   readonly begin: number
   /** The end of the log as the last batch had it. */
   end: number
+  /** Records taken into the table since then. */
+  turns: number
 }

@@ -2,6 +2,7 @@ import { Cause, Duration, Effect, Exit, Predicate, Result } from "effect"
 import type { ActorDefinition } from "../actor/actor.ts"
 import type { Decision, Retry, Verdict } from "../actor/decision.ts"
 import { defectRetry } from "../actor/decision.ts"
+import { printable, shownKey } from "../actor/printable.ts"
 import type { Turn } from "../actor/turn.ts"
 import type { Header } from "../kafka/records.ts"
 import type { Circumstances, Emitted, Reported, TimerChange } from "./collect.ts"
@@ -81,9 +82,9 @@ export const failed = Effect.fnUntraced(function* (
     yield* Effect.logError("A handler failed unexpectedly", cause).pipe(
       Effect.annotateLogs({
         actor: self.definition.name,
-        key: String(self.key),
+        key: shownKey(String(self.key)),
         attempt: self.attempt,
-        message: self.idempotencyKey
+        message: printable(self.idempotencyKey, 120)
       })
     )
   }
@@ -137,7 +138,11 @@ const tell = Effect.fnUntraced(function* (
   turn.reported = reported
   turn.timers = timers
   yield* Effect.logError("A turn about a failure failed itself", exit.cause).pipe(
-    Effect.annotateLogs({ actor: self.definition.name, key: String(self.key), message: self.idempotencyKey })
+    Effect.annotateLogs({
+      actor: self.definition.name,
+      key: shownKey(String(self.key)),
+      message: printable(self.idempotencyKey, 120)
+    })
   )
   return before
 })

@@ -20,8 +20,10 @@ export interface PartitionStatus {
   readonly partition: number
   /** Messages in the inbox that are not settled, by position. */
   readonly lag: number
-  /** The inbox's next offset that is not settled: two of them and the time between make a rate. */
+  /** The inbox's next offset that is not settled. */
   readonly settled?: number
+  /** Turns settled since its owner took it, timers as well: two of them and the time between make a rate. */
+  readonly turns?: number
   readonly inFlight: number
   readonly parked: number
   /** What holds the partition's progress, or a key of it, if anything does. */
@@ -73,6 +75,7 @@ export const partitionStatus = (partition: Partition, circumstances: Circumstanc
     partition: partition.partition,
     lag,
     settled,
+    turns: partition.turns,
     inFlight: partition.window.size,
     parked,
     held: held && told(held),

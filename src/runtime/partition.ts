@@ -83,7 +83,8 @@ export class Partition implements TopicPartition {
   /** The offset after the last one polled, and the end the broker told of. */
   readOffset = 0
   endOffset = 0
-  /** When it last settled, or last had nothing to settle (milliseconds since the epoch). */
+  /** Turns settled since it was taken; when it last settled, or last had nothing to settle (milliseconds since the epoch). */
+  turns = 0
   progressAt = 0
   private readonly decoded = new Decoded()
   /** Finished and not settled, in the order of finishing. */
@@ -119,8 +120,6 @@ export class Partition implements TopicPartition {
   get roomy(): boolean {
     return this.window.size * 2 <= this.around.capacity && this.window.bytes * 2 <= this.around.capacityBytes
   }
-
-  // ------------------------------------------------------------------ restoring
 
   /** Everything is restored: from now on keys have things to do. */
   activate(next: number, topicId: string): void {
@@ -202,6 +201,7 @@ export class Partition implements TopicPartition {
     const since = this.finished.slice(set.included.length + set.rest.length)
     this.finished = since.length === 0 ? set.rest : set.rest.concat(since)
     this.position = set.position
+    this.turns += set.included.length
     this.window.settle(set.position.next)
     for (const { cell } of set.included) {
       cell.unsettled--

@@ -6,6 +6,7 @@ import type { ChildStatus, PartitionStatus, State, Trouble } from "./child.ts"
 import type { Place } from "./deadLetters.ts"
 import type { NodeKind } from "./graph.ts"
 import type { LetterPage, LetterRefused } from "./letters.ts"
+import type { KeyRefused } from "./operator.ts"
 import type { PlannedNode } from "./plan.ts"
 import type { SharedInstance } from "./supervisor.ts"
 
@@ -54,7 +55,7 @@ export class Actors extends Context.Service<
     /** Starts the actor's replicas anew at once; answers how many there are here. */
     restart(name: string): Effect.Effect<number>
     /** Pauses, resumes or skips a key of an actor, wherever it runs; false where there is no keyed actor of that name. */
-    command(name: string, key: string, command: KeyCommand): Effect.Effect<boolean, KafkaError>
+    command(name: string, key: string, command: KeyCommand): Effect.Effect<boolean, KafkaError | KeyRefused>
     /** Dead letters of an actor or a projection, wherever it runs; none where there is none of that name. */
     letters(name: string): Option.Option<ActorLetters>
     /** The same as `restart` without a drain, as after a crash. For tests. */

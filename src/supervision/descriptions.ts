@@ -16,6 +16,7 @@ const partition = object(
     partition: count,
     lag: count,
     settled: count,
+    turns: count,
     inFlight: count,
     parked: count,
     held: { oneOf: [held, { type: "null" }] },
@@ -23,7 +24,7 @@ const partition = object(
     oldestParked: text,
     restoring: object({ done: count, end: count })
   },
-  ["topic", "settled", "stuck", "oldestParked", "restoring"]
+  ["topic", "settled", "turns", "stuck", "oldestParked", "restoring"]
 )
 const replica = object(
   {
@@ -78,7 +79,10 @@ const inTheLog: Answer = {
 const unknown: Answer = { means: "No such actor." }
 const noKeys: Answer = { means: "It has no keys, or no dead letters of its own." }
 
-const keyCommand = (summary: string) => ({ summary, answers: { 202: inTheLog, 404: unknown, 409: noKeys } })
+const keyCommand = (summary: string) => ({
+  summary,
+  answers: { 202: inTheLog, 400: { means: "No message of this actor can have such a key." }, 404: unknown, 409: noKeys }
+})
 const letterCommand = (summary: string) => ({
   summary,
   answers: { 202: inTheLog, 404: { means: "No such actor or letter." }, 409: { means: "It may not be, or no more." } }

@@ -2,6 +2,7 @@ import { Effect, Layer } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
 import { json } from "../http/json.ts"
+import { shownKey } from "../actor/printable.ts"
 import { problem } from "../http/problem.ts"
 import type { KeyCommand } from "../runtime/control.ts"
 import { Actors } from "./actors.ts"
@@ -59,9 +60,9 @@ const command = (op: KeyCommand["op"]) =>
       const { command, topology } = yield* Actors
       if (!topology.nodes.some((node) => node.name === name)) return unknown(name)
       if (!(yield* command(name, key, { op }))) return problem(409, "NotKeyed", `${name} has no keys`)
-      yield* Effect.logInfo(`${name}: ${op} key ${JSON.stringify(key)}`)
+      yield* Effect.logInfo(`${name}: ${op} key ${shownKey(key)}`)
       return json({ name, key, op }, 202)
-    })
+    }).pipe(Effect.catchTag("KeyRefused", ({ message }) => Effect.succeed(problem(400, "KeyRefused", message))))
   )
 
 /** What runs here, well or not; always 200: a failed actor must not evict a process that can answer. */

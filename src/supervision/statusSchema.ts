@@ -15,6 +15,7 @@ const PartitionSchema = Schema.Struct({
   partition: Count,
   lag: Count,
   settled: Schema.optionalKey(Count),
+  turns: Schema.optionalKey(Count),
   inFlight: Count,
   parked: Count,
   held: Schema.NullOr(HeldSchema),

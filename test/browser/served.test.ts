@@ -11,7 +11,7 @@ const text = (path: string) => readFileSync(`${site}assets/${path}`, "utf8")
 const scripts = assets.filter((path) => path.endsWith(".js"))
 
 /** What the server adds to the page's own files: `routes.ts` says which. */
-const shared = /^(client|cli)\//
+const shared = /^(actor|client|cli)\//
 
 describe("the page's files", () => {
   it("are short enough to read", () => {

@@ -177,12 +177,14 @@ describe("the page", () => {
 
   it("tells in the graph and in the table how much is settled a second, over all partitions", async () => {
     const page = await openPage(browser, program, "", {}, (page) => {
-      let settled = 0
+      let turns = 0
       return page.route("**/actors", async (route) => {
-        settled += 1_000
+        turns += 1_000
         const partitions = [0, 1].map((partition) => ({
           partition,
-          settled,
+          turns,
+          // With the markers of transactions.
+          settled: 1_000_000 + 2 * turns,
           lag: 12_345,
           inFlight: 0,
           parked: 0,

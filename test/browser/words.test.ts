@@ -53,37 +53,77 @@ describe("the page's words", () => {
 })
 
 describe("a rate", () => {
+  interface Partition {
+    readonly partition: number
+    readonly turns?: number
+    readonly settled?: number
+  }
   interface Actor {
     readonly name: string
     readonly replicas: ReadonlyArray<{
-      readonly partitions: ReadonlyArray<{ readonly partition: number; readonly settled?: number }>
+      readonly instance: string
+      readonly replica: number
+      readonly partitions: ReadonlyArray<Partition>
     }>
   }
   type Rates = (actors: ReadonlyArray<Actor>, now: number) => ReadonlyMap<string, number>
   const makeRates = untypedRates as () => Rates
-  const actor = (...settled: ReadonlyArray<number>): ReadonlyArray<Actor> => [
-    { name: "a", replicas: [{ partitions: settled.map((settled, partition) => ({ partition, settled })) }] }
-  ]
+  const replica = (instance: string, ...partitions: ReadonlyArray<Partition>) => ({ instance, replica: 0, partitions })
+  const actor = (...replicas: Actor["replicas"]) => [{ name: "a", replicas }]
+  const counting = (...turns: ReadonlyArray<number>) =>
+    actor(replica("p", ...turns.map((turns, partition) => ({ partition, turns }))))
 
-  it("is what was settled over the time, once there are two answers", () => {
+  it("is what was settled over the time, once there are two answers, and counts no marker of a transaction", () => {
     const rates = makeRates()
-    expect(rates(actor(100, 50), 0).get("a")).toBeUndefined()
-    expect(rates(actor(120, 50), 2_000).get("a")).toBe(10)
-    expect(rates(actor(120, 70), 4_000).get("a")).toBe(10)
+    const at = (turns: number, settled: number) => actor(replica("p", { partition: 0, turns, settled }))
+    expect(rates(at(100, 200), 0).get("a")).toBeUndefined()
+    expect(rates(at(120, 300), 2_000).get("a")).toBe(10)
+    expect(rates(at(140, 350), 4_000).get("a")).toBe(10)
   })
 
-  it("forgets what is long ago, and counts neither a partition that has come nor one that begins anew", () => {
+  it("forgets what is long ago", () => {
     const rates = makeRates()
-    rates(actor(0), 0)
-    rates(actor(1_000), 2_000)
-    for (let at = 4_000; at <= 40_000; at += 2_000) rates(actor(1_000), at)
-    expect(rates(actor(1_000), 42_000).get("a")).toBe(0)
-    expect(rates(actor(0, 5_000_000), 44_000).get("a")).toBe(0)
+    rates(counting(0), 0)
+    rates(counting(1_000), 2_000)
+    for (let at = 4_000; at <= 40_000; at += 2_000) rates(counting(1_000), at)
+    expect(rates(counting(1_000), 42_000).get("a")).toBe(0)
   })
 
-  it("is unknown of what has no partitions", () => {
+  it("counts on over a restart, whose count begins anew", () => {
     const rates = makeRates()
-    rates(actor(), 0)
-    expect(rates(actor(), 1_000).has("a")).toBe(false)
+    rates(counting(500), 0)
+    // Nobody owns the partition for a while.
+    expect(rates(actor(), 2_000).get("a")).toBe(0)
+    expect(rates(counting(40), 4_000).get("a")).toBe(10)
+    expect(rates(counting(80), 8_000).get("a")).toBe(10)
+  })
+
+  it("counts on over a rebalance: what the new owner has settled since it took the partition", () => {
+    const rates = makeRates()
+    const [zero, one] = [
+      { partition: 0, turns: 300 },
+      { partition: 1, turns: 700 }
+    ]
+    rates(actor(replica("p", zero, one)), 0)
+    const shared = actor(replica("p", { ...zero, turns: 310 }), replica("q", { ...one, turns: 30 }))
+    expect(rates(shared, 4_000).get("a")).toBe(10)
+    // Its count may be higher than the last one's by chance.
+    expect(
+      rates(actor(replica("p", { ...zero, turns: 310 }), replica("r", { ...one, turns: 40 })), 8_000).get("a")
+    ).toBe(10)
+  })
+
+  it("takes what another process has settled for hours for no burst, where it is heard of first", () => {
+    const rates = makeRates()
+    rates(counting(10), 0)
+    const other = replica("q", { partition: 1, turns: 5_000_000 })
+    expect(rates(actor(counting(20)[0]!.replicas[0]!, other), 2_000).get("a")).toBe(5)
+  })
+
+  it("is unknown of what has no partitions, or does not count", () => {
+    const rates = makeRates()
+    rates(actor(replica("p")), 0)
+    expect(rates(actor(replica("p")), 1_000).has("a")).toBe(false)
+    expect(rates(actor(replica("p", { partition: 0, settled: 9 })), 2_000).has("a")).toBe(false)
   })
 })

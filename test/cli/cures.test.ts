@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { execFileSync } from "node:child_process"
 import { troublesOf } from "../../src/cli/cures.ts"
-import { printable, quoted } from "../../src/cli/printable.ts"
+import { printable, quoted, shownKey } from "../../src/actor/printable.ts"
 import { age } from "../../src/cli/status.ts"
 import type { ActorStatus, ReplicaStatus } from "../../src/supervision/actors.ts"
 import type { PartitionStatus } from "../../src/supervision/child.ts"
@@ -122,6 +122,11 @@ describe("text from elsewhere", () => {
 
   it("is cut where it is long", () => {
     assert.strictEqual(printable("x".repeat(1_000)).length, 301)
+  })
+
+  it("is a key of a few words where a log tells of it", () => {
+    assert.strictEqual(shownKey('a"\n'), '"a\\"\\n"')
+    assert.strictEqual(shownKey("ada@example.com".repeat(70)).length, 61)
   })
 })
 

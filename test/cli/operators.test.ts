@@ -198,6 +198,7 @@ describe("hostile arguments and servers", () => {
           [1, "no actor is named", "keys", "nobody", "pause", "ada"],
           [1, "no actor is named", "keys", "../judge", "pause", "ada"],
           [1, "gateway has no keys", "keys", "gateway", "pause", "ada"],
+          [1, "key: ", "keys", "printer", "pause", "stop!"],
           [2, "the key is missing", "keys", "judge", "pause"],
           [2, "cannot be a part of an address", "keys", "judge", "pause", ".."],
           [2, "cannot be a part of an address", "keys", "judge", "pause", ""],

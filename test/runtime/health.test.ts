@@ -104,6 +104,34 @@ describe("what holds a partition", () => {
   })
 })
 
+describe("what a partition has settled", () => {
+  it("is counted in turns, also that of a timer, and not in what a transaction adds to the log", () => {
+    const partition = partitionOf()
+    const turns = () => partitionStatus(partition, { ...calm, now: 0 }).turns
+    assert.strictEqual(turns(), 0)
+    // Three messages, and markers up to offset 9.
+    admit(partition, batchOf([record(0, "a"), record(2, "b"), record(4, "c")], 9), 0)
+    for (const cell of partition.cells.values()) {
+      const task = nextTask(partition, cell, 0)!
+      partition.started(cell, { task, since: 0, fiber })
+      partition.stopped(cell)
+      complete(partition, cell, task, outcomeOf(cell, { _tag: "Settled" }), 0)
+    }
+    assert.strictEqual(turns(), 0)
+    partition.settled(partition.settleSet(10, 1e6)!)
+    assert.strictEqual(turns(), 3)
+    const cell = partition.cell("a")
+    const timer = { due: 5, when: { at: 5 }, attempt: 0 }
+    setTimer(partition, cell, "renew", timer)
+    const task = { _tag: "Timer", name: "renew", timer, attempt: 1 } as const
+    partition.started(cell, { task, since: 6, fiber })
+    partition.stopped(cell)
+    complete(partition, cell, task, outcomeOf(cell, { _tag: "Settled" }), 7)
+    partition.settled(partition.settleSet(10, 1e6)!)
+    assert.strictEqual(turns(), 4)
+  })
+})
+
 describe("what waits for an operator", () => {
   const pause = (partition: Partition, key: string, now: number) => {
     const cell = partition.cell(key)

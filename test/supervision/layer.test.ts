@@ -224,6 +224,22 @@ describe("a topology's layer", () => {
     }).pipe(embedded)
   )
 
+  it.effect("refuses to command a key that no message of the actor can have", () =>
+    Effect.gen(function* () {
+      const numbered = Topic.make("numbered", { key: Schema.FiniteFromString, value: Schema.String })
+      const counted = Actor.make("counted", { inbox: numbered }).handle({ message: () => Effect.void })
+      const { actors } = yield* running(Topology.make("numbers", counted))
+      expect(yield* actors.command("counted", "17", { op: "pause" })).toBe(true)
+      const error = yield* Effect.flip(actors.command("counted", "seven\u{1b}", { op: "pause" }))
+      expect(error._tag).toBe("KeyRefused")
+      expect(error.message).toMatch(/^key: \P{Cc}+$/u)
+      yield* eventually(() =>
+        actors.status().some(({ replicas }) => replicas.some(({ partitions }) => partitions.some(({ stuck }) => stuck)))
+      )
+      yield* quiet(actors)
+    }).pipe(embedded)
+  )
+
   it.effect("counts an actor's dead letters", () =>
     Effect.gen(function* () {
       const bad = Actor.make("bad", { inbox: words }).handle({ message: () => Effect.die(new Error("no")) })

@@ -7,6 +7,7 @@ import type { ChildStatus } from "../../src/supervision/child.ts"
 import { actorFamilies } from "../../src/supervision/families.ts"
 import { prometheus } from "../../src/supervision/prometheus.ts"
 import { LetterRefused } from "../../src/supervision/letters.ts"
+import { KeyRefused } from "../../src/supervision/operator.ts"
 import type { PlannedNode } from "../../src/supervision/plan.ts"
 import { routes } from "../../src/supervision/routes.ts"
 
@@ -49,10 +50,12 @@ const served = Effect.gen(function* () {
         return name === "renewals" ? 2 : 0
       }),
     command: (name, key, { op }) =>
-      Effect.sync(() => {
-        commanded.push(`${op} ${key} of ${name}`)
-        return name === "renewals"
-      }),
+      key.startsWith("odd")
+        ? Effect.fail(new KeyRefused({ message: "key: odd" }))
+        : Effect.sync(() => {
+            commanded.push(`${op} ${key} of ${name}`)
+            return name === "renewals"
+          }),
     letters: (name) =>
       name !== "renewals"
         ? Option.none()
@@ -166,6 +169,8 @@ describe("routes of operations", () => {
         status: 409,
         body: { error: "NotKeyed" }
       })
+      const refused = { status: 400, body: { error: "KeyRefused", message: "key: odd" } }
+      expect(yield* ask("POST", `/actors/renewals/keys/odd/${op}`)).toEqual(refused)
     })
   )
 

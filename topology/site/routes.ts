@@ -13,8 +13,8 @@ const sources = import.meta.url.endsWith(".ts") ? "ts" : "js"
 /** What the page loads besides its own files: the WebSocket client, and what finds and words troubles for `sixfold status`. */
 const shared = [
   ...["backoff", "connection", "error", "frame", "index", "protocol", "subscription"].map((name) => `client/${name}`),
-  "cli/cures",
-  "cli/printable"
+  "actor/printable",
+  "cli/cures"
 ]
 
 const contentTypes: Readonly<Record<string, string>> = {

@@ -1,5 +1,6 @@
 import { Effect, Option, Result, Semaphore } from "effect"
 import type { Duration, Scope, Stream } from "effect"
+import { printable, shownKey } from "../../actor/printable.ts"
 import type { KafkaError } from "../../kafka/errors.ts"
 import { Kafka } from "../../kafka/kafka.ts"
 import { Contents } from "./contents.ts"
@@ -117,7 +118,7 @@ export const make = Effect.fnUntraced(function* <V>(
 })
 
 const warn = (name: string, bad: ReadonlyArray<readonly [key: string, Undecodable]>) => {
-  const named = bad.slice(0, mostNamed).map(([key, { cause }]) => `${JSON.stringify(key)} (${cause})`)
+  const named = bad.slice(0, mostNamed).map(([key, { cause }]) => `${shownKey(key)} (${printable(cause)})`)
   const more = bad.length > named.length ? [`and ${bad.length - named.length} more`] : []
   return Effect.logWarning(`${name}: no value of the store's schema, left out: ${[...named, ...more].join("; ")}`)
 }

@@ -77,7 +77,8 @@ export const make = Effect.fnUntraced(function* (
     command: (actor, key, op) => {
       const name = text.decode(actor.definition.inbox.codec.encodeKey(key))
       story.tell(`operator: ${op}`, `${actor.name}, ${name}`)
-      return operator.command(actor, name, { op })
+      // A key of the schema's own making.
+      return Effect.catchTag(operator.command(actor, name, { op }), "KeyRefused", Effect.die)
     },
     letters: (actor) =>
       Effect.gen(function* () {

@@ -12,6 +12,9 @@ export const printable = (text: string, most = 300): string => {
   return text.length > most ? `${shown}…` : shown
 }
 
+/** A key for a line of the log: it may be long, and somebody's address. Whoever needs it whole asks for the key. */
+export const shownKey = (key: string): string => printable(JSON.stringify(key), 60)
+
 const bash = (text: string): string =>
   text
     .replaceAll("\\", "\\\\")
