@@ -109,6 +109,8 @@ export const fetchJars = async (): Promise<void> => {
 
 /** Brokers of this process. */
 const started = new Set<number>()
+/** The id of the cluster that this process has started: at our ports others may have begun at the same time. */
+let cluster = ""
 
 const launch = (broker: number) => {
   const log = openSync(join(directory, `${broker}.log`), "a")
@@ -136,7 +138,8 @@ const isAmong = async (broker: number) => {
     requestTimeout: 10_000
   })
   try {
-    return (await admin.metadata({})).brokers.has(broker)
+    const { brokers, id } = await admin.metadata({})
+    return id === cluster && brokers.has(broker)
   } catch {
     return false
   } finally {
@@ -196,7 +199,7 @@ const begin = async (count: 1 | 3): Promise<Cluster> => {
   const brokers = Array.from({ length: count }, (_, index) => index + 1)
   if (await listens(1)) throw new Error(`port ${port(1)} is taken: set KAFKA_PORT`)
   const { authority, keyStore } = await certificates(join(directory, "certificates"), (args) => run("keytool", args))
-  const id = (await run("java", java("kafka.tools.StorageTool", "random-uuid"))).trim().split("\n").at(-1)!
+  cluster = (await run("java", java("kafka.tools.StorageTool", "random-uuid"))).trim().split("\n").at(-1)!
   const users = ["SCRAM-SHA-256", "SCRAM-SHA-512"].flatMap((mechanism) => [
     "--add-scram",
     `${mechanism}=[name=${user},password=${password}]`
@@ -204,7 +207,7 @@ const begin = async (count: 1 | 3): Promise<Cluster> => {
   for (const broker of brokers) {
     const file = join(directory, `${broker}.properties`)
     writeFileSync(file, properties({ broker, count, port, data: join(directory, `data-${broker}`), keyStore }))
-    await run("java", java("kafka.tools.StorageTool", "format", "-t", id, "-c", file, ...users))
+    await run("java", java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", file, ...users))
     launch(broker)
   }
   await serves(brokers)
