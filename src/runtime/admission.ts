@@ -2,7 +2,7 @@ import { Option, Result } from "effect"
 import * as Utf8 from "../actor/utf8.ts"
 import type { Batch, KafkaRecord } from "../kafka/records.ts"
 import { partitionFor } from "../kafka/partitioner.ts"
-import { Message } from "./cell.ts"
+import { bytesOf, Message } from "./cell.ts"
 import { commanded, commandOf, obey } from "./control.ts"
 import type { Command, Letters } from "./control.ts"
 import { deadLetterRecord } from "./deadLetter.ts"
@@ -32,8 +32,7 @@ const admitRecord = (partition: Partition, record: KafkaRecord, next: number, no
   const key = text === undefined ? codec.decodeKey(record.key) : codec.keyFrom(text)
   const misplaced = record.key !== null && partitionFor(record.key, spec.partitions) !== partition.partition
   const cell = Result.isFailure(key) || misplaced ? partition.nowhere : partition.cell(text!)
-  const bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0)
-  const message = new Message(cell, record, next, bytes, false)
+  const message = new Message(cell, record, next, bytesOf(record.key?.length ?? 0, record), false)
   partition.window.admit(message)
   if (misplaced) return reroute(partition, message, record)
   const whom = record.headers.length === 0 ? undefined : commanded(record)

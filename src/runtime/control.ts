@@ -3,7 +3,7 @@ import { jsonText } from "../actor/topic.ts"
 import * as Utf8 from "../actor/utf8.ts"
 import type { Batch, Header, KafkaRecord } from "../kafka/records.ts"
 import * as Entry from "../store/entry.ts"
-import { Message } from "./cell.ts"
+import { bytesOf, Message } from "./cell.ts"
 import type { Cell } from "./cell.ts"
 import { advance, deadLetter, setTimer, waitFor } from "./completion.ts"
 import { doneRecord } from "./deadLetter.ts"
@@ -133,7 +133,7 @@ const replay = (partition: Partition, message: Message, id: string, now: number,
   const { headers, timestamp, value } = letter
   const origin = { ...letter.origin, replays: letter.origin.replays + 1 }
   const stored = { offset: message.offset, headers, timestamp, value, origin }
-  const replayed = new Message(cell, stored, message.next, value?.length ?? 0, true)
+  const replayed = new Message(cell, stored, message.next, bytesOf(cell.key.length, stored), true)
   parkAll(partition, cell)
   return { entries: [...entries, setAside(partition, replayed)], outputs }
 }

@@ -4,7 +4,7 @@ import type { KafkaError } from "../kafka/errors.ts"
 import type { Kafka, Member } from "../kafka/kafka.ts"
 import type { KafkaRecord, TopicPartition } from "../kafka/records.ts"
 import * as Entry from "../store/entry.ts"
-import { Message } from "./cell.ts"
+import { bytesOf, Message } from "./cell.ts"
 import type { Cell } from "./cell.ts"
 import { ReplicaError } from "./errors.ts"
 import type { Partition } from "./partition.ts"
@@ -42,17 +42,17 @@ export const restore = Effect.fnUntraced(function* (
   if (recorded !== undefined && recorded.topicId !== at.topicId) {
     return yield* fail("TopicRecreated", `the state is of topic ${recorded.topicId}, the inbox is now ${at.topicId}`)
   }
-  if (recorded !== undefined && committed !== undefined && committed.offset !== recorded.next) {
-    return yield* fail(
-      "PositionMismatch",
-      `the group committed offset ${committed.offset}, the changelog says ${recorded.next}`
-    )
-  }
   const begin = yield* kafka.topics.beginOffset(inbox)
   const next = recorded?.next ?? committed?.offset
   if (next === undefined) return begin
   if (next < begin) {
-    return yield* fail("InboxOverrun", `offsets ${next} to ${begin - 1} were deleted before they were handled`)
+    const lost = `offsets ${next} to ${begin - 1} were deleted before they were handled`
+    if (committed?.offset !== begin) return yield* fail("InboxOverrun", `${lost}: accept it by committing ${begin}`)
+    yield* Effect.logWarning(`${inbox.topic}/${inbox.partition}: ${lost}, and an operator has accepted it`)
+    return begin
+  }
+  if (committed !== undefined && committed.offset !== next) {
+    return yield* fail("PositionMismatch", `the group committed offset ${committed.offset}, the changelog says ${next}`)
   }
   return next
 })
@@ -149,4 +149,4 @@ export const restoreRecord = (partition: Partition, { key, value }: KafkaRecord)
 }
 
 const parkedMessage = (cell: Cell, stored: Entry.StoredMessage): Message =>
-  new Message(cell, stored, stored.offset + 1, stored.value?.length ?? 0, true)
+  new Message(cell, stored, stored.offset + 1, bytesOf(cell.key.length, stored), true)

@@ -18,7 +18,10 @@ const endings: Readonly<Record<string, Ending>> = {
   "ReplicaError/InstanceFenced": "fenced",
   "ReplicaError/PositionMismatch": "refused",
   "ReplicaError/TopicRecreated": "refused",
-  "ReplicaError/InboxOverrun": "refused"
+  "ReplicaError/InboxOverrun": "refused",
+  "ReplicaError/RestoreStalled": "refused",
+  "ReplicaError/PartitionsChanged": "refused",
+  "ReplicaError/MemoryExceeded": "refused"
 }
 
 const endingOf = (error: unknown): Ending => {
