@@ -46,7 +46,7 @@ export const make = <const N extends ReadonlyArray<AnyNode>>(
   name: string,
   ...nodes: N
 ): Topology<Exclude<NodeR<N[number]>, NodeOut<N[number]>>> => {
-  const seen = new Set(["gateway"])
+  const seen = new Set(["gateway", "dead-letters-view"])
   for (const node of nodes) {
     const id = nodeName(node)
     if (id === undefined) continue

@@ -12,8 +12,13 @@ export type Format = "tree" | "json" | "mermaid"
 const running = ({ kind, replicas }: PlannedNode): string =>
   replicas === 0 ? "not started here" : kind === "routes" ? "" : `× ${replicas}`
 
+/** In a picture all dead letters are one topic. */
+const drawn = (inbox: ReadonlyArray<string>): ReadonlyArray<string> => [
+  ...new Set(inbox.map((topic) => (topic.endsWith(".dead-letters") ? "*.dead-letters" : topic)))
+]
+
 const topics = ({ emits, inbox, table }: PlannedNode): string =>
-  `${inbox.join(", ")} → ${[...emits, ...(table === undefined ? [] : [`table ${table}`])].join(", ") || "·"}`
+  `${drawn(inbox).join(", ")} → ${[...emits, ...(table === undefined ? [] : [`table ${table}`])].join(", ") || "·"}`
 
 /** The nodes in the order of starting; those that start together share a step. */
 const tree = ({ name, nodes }: Picture): string => {
@@ -34,7 +39,7 @@ const quoted = (text: string): string => `"${text.replaceAll('"', "#quot;")}"`
 
 /** A flow chart: nodes, and the topics between them. */
 const mermaid = ({ nodes }: Picture): string => {
-  const names = [...new Set(nodes.flatMap(({ emits, inbox }) => [...inbox, ...emits]))]
+  const names = [...new Set(nodes.flatMap(({ emits, inbox }) => [...drawn(inbox), ...emits]))]
   const id = (name: string) => `t${names.indexOf(name)}`
   return [
     "flowchart LR",
@@ -47,7 +52,7 @@ const mermaid = ({ nodes }: Picture): string => {
       table === undefined ? [] : [`  n${index} --> v${index}[(${quoted(table)})]`]
     ),
     ...nodes.flatMap(({ emits, inbox }, index) => [
-      ...inbox.map((topic) => `  ${id(topic)} --> n${index}`),
+      ...drawn(inbox).map((topic) => `  ${id(topic)} --> n${index}`),
       ...emits.map((topic) => `  n${index} --> ${id(topic)}`)
     ]),
     "  classDef off stroke-dasharray: 4"

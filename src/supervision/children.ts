@@ -1,10 +1,12 @@
-import { Effect } from "effect"
+import { Deferred, Effect } from "effect"
 import type { AnyActor } from "../actor/actor.ts"
 import type { AnyProjection } from "../actor/projection.ts"
 import type { Kafka } from "../kafka/kafka.ts"
 import * as ProjectionReplica from "../projection/replica.ts"
 import * as Replica from "../runtime/replica.ts"
 import type { Child } from "./child.ts"
+import { deadLettersView } from "./deadLetters.ts"
+import type { View } from "./deadLetters.ts"
 
 /** Where children run: what their groups, transactional ids and members are named after. */
 export interface Place {
@@ -37,5 +39,23 @@ export const projected = (projection: AnyProjection, place: Place, replica: numb
       show({ status, progress, crash, busy: Effect.orElseSucceed(made.busy, () => true) })
       // The database, and whatever else it needs, is the topology's.
       return made.run as Effect.Effect<never, unknown>
+    })
+})
+
+/** The view of dead letters: it takes no part in what a topology works at, and is never busy. */
+export const lettersView = ({ run }: View): Child<unknown, Kafka> => ({
+  actor: deadLettersView,
+  kind: "projection",
+  replica: 0,
+  run: (show) =>
+    Effect.gen(function* () {
+      const crashed = yield* Deferred.make<never>()
+      show({
+        status: () => ({ state: "running", partitions: [] }),
+        progress: () => 0,
+        busy: Effect.succeed(false),
+        crash: Effect.asVoid(Deferred.die(crashed, new Error(`${deadLettersView}: crashed on request`)))
+      })
+      return yield* Effect.raceFirst(run, Deferred.await(crashed))
     })
 })

@@ -1,8 +1,28 @@
-import { Effect, Schedule } from "effect"
+import { Effect } from "effect"
+import type { Scope } from "effect"
+import { actorOf, isRoutes } from "../actor/topology.ts"
+import type { AnyTopology } from "../actor/topology.ts"
+import type { KafkaError } from "../kafka/errors.ts"
 import { Kafka } from "../kafka/kafka.ts"
 import type { TopicSpec } from "../kafka/kafka.ts"
 import type { Batch } from "../kafka/records.ts"
-import { doneWith } from "../runtime/deadLetter.ts"
+import { deadLetterTopic } from "../projection/topics.ts"
+import { doneWith, ownTopics } from "../runtime/deadLetter.ts"
+
+/** The node that follows the dead letters of all others, in every process; it has no table. */
+export const deadLettersView = "dead-letters-view"
+
+/** The topics of dead letters, by the actor whose they are. */
+export const deadLetterTopics = (topology: AnyTopology): ReadonlyMap<string, TopicSpec> =>
+  new Map(
+    topology.nodes.flatMap((node) => {
+      if (!isRoutes(node) && node.kind === "projection") return [[node.name, deadLetterTopic(node)] as const]
+      const actor = actorOf(node)
+      return actor === undefined
+        ? []
+        : [[actor.name, ownTopics(actor.name, actor.definition.inbox.spec).deadLetters] as const]
+    })
+  )
 
 /** Where a dead letter lies in its topic. */
 export interface Place {
@@ -16,8 +36,6 @@ export interface OpenLetters {
   /** At most `limit` of them behind a place, ordered by partition and offset. */
   behind(topic: string, place: Place | undefined, limit: number): ReadonlyArray<Place>
 }
-
-const patience = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("1 minute")])
 
 /** Letters of one partition that are listed; of those beyond, only the number is known until some are done with. */
 const mostListed = 100_000
@@ -74,34 +92,35 @@ export class TopicLetters {
   }
 }
 
+/** What follows dead letters, and what it knows of them. */
+export interface View {
+  readonly open: OpenLetters
+  /** Reads on until it fails; begun again, it reads everything anew. */
+  readonly run: Effect.Effect<never, KafkaError, Kafka | Scope.Scope>
+}
+
 /**
  * Follows dead-letter topics, of all processes' actors: offsets would count transaction markers too. Dead letters are few; one
- * reader over all of them, for as long as the scope lives. When it fails, it begins anew.
+ * reader over all of them.
  */
-export const follow = Effect.fnUntraced(function* (topics: ReadonlyArray<TopicSpec>) {
-  const kafka = yield* Kafka
+export const view = (topics: ReadonlyArray<TopicSpec>): View => {
   const open = new Map<string, TopicLetters>()
-
-  const reading = Effect.gen(function* () {
-    open.clear()
-    const reader = yield* kafka.reader({ maxBytes: 65_536 })
-    for (const { name: topic, partitions } of topics) {
-      open.set(topic, new TopicLetters())
-      for (let partition = 0; partition < partitions; partition++) {
-        yield* reader.seek({ topic, partition }, yield* kafka.topics.beginOffset({ topic, partition }))
+  return {
+    open: {
+      count: (topic) => open.get(topic)?.count ?? 0,
+      behind: (topic, place, limit) => open.get(topic)?.behind(place, limit) ?? []
+    },
+    run: Effect.gen(function* () {
+      open.clear()
+      const kafka = yield* Kafka
+      const reader = yield* kafka.reader({ maxBytes: 65_536 })
+      for (const { name: topic, partitions } of topics) {
+        open.set(topic, new TopicLetters())
+        for (let partition = 0; partition < partitions; partition++) {
+          yield* reader.seek({ topic, partition }, yield* kafka.topics.beginOffset({ topic, partition }))
+        }
       }
-    }
-    while (true) for (const batch of yield* reader.poll) open.get(batch.topic)?.take(batch)
-  })
-
-  yield* Effect.scoped(reading).pipe(
-    Effect.tapError((error) => Effect.logWarning("dead letters are counted anew", error.message)),
-    Effect.retry(patience),
-    Effect.forkScoped
-  )
-  const found: OpenLetters = {
-    count: (topic) => open.get(topic)?.count ?? 0,
-    behind: (topic, place, limit) => open.get(topic)?.behind(place, limit) ?? []
+      while (true) for (const batch of yield* reader.poll) open.get(batch.topic)?.take(batch)
+    })
   }
-  return found
-})
+}

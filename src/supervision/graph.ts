@@ -2,6 +2,7 @@ import type { AnyActor } from "../actor/actor.ts"
 import { isRoutes } from "../actor/topology.ts"
 import type { AnyProjection } from "../actor/projection.ts"
 import type { AnyKvStore, AnyTopology } from "../actor/topology.ts"
+import { deadLettersView, deadLetterTopics } from "./deadLetters.ts"
 
 export type NodeKind = "keyed" | "projection" | "kv" | "routes"
 
@@ -11,7 +12,7 @@ export interface NodeDescription {
   readonly kind: NodeKind
   readonly inbox: ReadonlyArray<string>
   readonly emits: ReadonlyArray<string>
-  /** Which a projection keeps. */
+  /** Which a projection keeps; the view of dead letters keeps none. */
   readonly table?: string
   /** What is started before it and stopped after it. */
   readonly dependsOn: ReadonlyArray<string>
@@ -64,13 +65,13 @@ const reachable = (nodes: ReadonlyArray<Declared>, from: Declared): ReadonlySet<
 /**
  * Whoever emits depends on whoever consumes: consumers start first, and at the end emitters stop first, so that what is
  * on its way can still be taken. In a circle of topics the order of declaration decides: an actor depends on those of its circle
- * that are declared after it. Everything depends on the stores, and the gateway on everything.
+ * that are declared after it. Everything else depends on the stores, and the gateway on everything.
  */
 const dependencies = (nodes: ReadonlyArray<Declared>): ReadonlyMap<Declared, ReadonlyArray<Declared>> => {
   const stores = nodes.filter(({ kind }) => kind === "kv")
   return new Map(
     nodes.map((node, index) => {
-      if (node.kind === "kv") return [node, []]
+      if (node.kind === "kv" || node.name === deadLettersView) return [node, []]
       if (node.kind === "routes") return [node, nodes.filter((other) => other !== node)]
       const downstream = consumers(nodes, node).filter(
         (consumer) =>
@@ -83,11 +84,13 @@ const dependencies = (nodes: ReadonlyArray<Declared>): ReadonlyMap<Declared, Rea
   )
 }
 
-/** Every node of the topology, in the order of declaration; the gateway comes first. */
+/** Every node of the topology, in the order of declaration; the gateway comes first, the view of dead letters last. */
 export const describe = (topology: AnyTopology): ReadonlyArray<NodeDescription> => {
+  const letters = [...deadLetterTopics(topology).values()].map(({ name }) => name)
   const nodes: ReadonlyArray<Declared> = [
     { name: gateway, kind: "routes", inbox: ["status"], emits: [] },
-    ...topology.nodes.flatMap((node) => (isRoutes(node) ? [] : [declared(node)]))
+    ...topology.nodes.flatMap((node) => (isRoutes(node) ? [] : [declared(node)])),
+    { name: deadLettersView, kind: "projection", inbox: letters, emits: [] }
   ]
   const dependsOn = dependencies(nodes)
   const starts = new Map<Declared, number>()

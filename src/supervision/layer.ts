@@ -23,7 +23,7 @@ import * as Rebuilds from "./rebuilds.ts"
 import { together } from "./roster.ts"
 import type { PlannedNode, Selection, TopologyError } from "./plan.ts"
 import * as Supervisor from "./supervisor.ts"
-import { deadLetterTopics, declaredTopics } from "./topics.ts"
+import { declaredTopics } from "./topics.ts"
 
 /** How `Topology.layer` runs a topology: which of its actors and how many of each (default: all, one of each), and under which names. */
 export interface LayerOptions<E = never, R = never> extends Selection {
@@ -93,18 +93,18 @@ const childrenOf = (topology: AnyTopology, { name, replicas }: PlannedNode, plac
 
 /** Whether this process keeps tables, or answers from them. */
 const hasTables = (nodes: ReadonlyArray<PlannedNode>, isServed: boolean): boolean =>
-  nodes.some(({ kind }) => kind === "projection") &&
-  nodes.some(({ kind, name, replicas }) => replicas > 0 && (kind === "projection" || (isServed && name === gateway)))
+  nodes.some(({ table }) => table !== undefined) &&
+  nodes.some(({ name, replicas, table }) => replicas > 0 && (table !== undefined || (isServed && name === gateway)))
 
 const start = Effect.fnUntraced(function* (topology: AnyTopology, options: LayerOptions<unknown, never>) {
   const nodes = yield* Effect.fromResult(plan(topology, options))
   const topics = yield* Effect.fromResult(declaredTopics(topology))
   const place = { app: options.app ?? "sixfold", instance: options.instance ?? "main" }
   yield* ensureTopics(topics)
-  const deadLetters = deadLetterTopics(topology)
-  const open = yield* DeadLetters.follow([...deadLetters.values()])
+  const deadLetters = DeadLetters.deadLetterTopics(topology)
+  const view = DeadLetters.view([...deadLetters.values()])
   const operator = yield* Operator.make
-  const letters = Letters.make(yield* Kafka, open, operator)
+  const letters = Letters.make(yield* Kafka, view.open, operator)
   const services = yield* sharedServices(topology)
   const policy = options.policy === undefined ? {} : { policy: options.policy }
   const supervisor = yield* Supervisor.make({ instance: place.instance, ...policy })
@@ -113,7 +113,7 @@ const start = Effect.fnUntraced(function* (topology: AnyTopology, options: Layer
       nodes,
       instance: place.instance,
       children: supervisor.status(),
-      deadLetters: (actor) => open.count(deadLetters.get(actor)?.name ?? "")
+      deadLetters: (actor) => view.open.count(deadLetters.get(actor)?.name ?? "")
     })
   const database = hasTables(nodes, options.gateway !== undefined)
     ? yield* Effect.transposeOption(Option.fromUndefinedOr(options.database))
@@ -124,7 +124,9 @@ const start = Effect.fnUntraced(function* (topology: AnyTopology, options: Layer
       ? yield* Members.make({ ...place, status, database: Option.getOrUndefined(database) })
       : undefined
   for (const step of steps(nodes)) {
-    const children = step.flatMap((node) => childrenOf(topology, node, place))
+    const children = step.flatMap((node) =>
+      node.name === DeadLetters.deadLettersView ? [Children.lettersView(view)] : childrenOf(topology, node, place)
+    )
     yield* Effect.provideContext(supervisor.start(children), services)
   }
   const actors = Actors.of({

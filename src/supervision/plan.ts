@@ -1,5 +1,6 @@
 import { Result, Schema } from "effect"
 import type { AnyTopology } from "../actor/topology.ts"
+import { deadLettersView } from "./deadLetters.ts"
 import { describe } from "./graph.ts"
 import type { NodeDescription } from "./graph.ts"
 import { nearest } from "./nearest.ts"
@@ -26,6 +27,14 @@ export interface PlannedNode extends NodeDescription {
 /** More would only idle: a replica without a partition has nothing to do. */
 export const maxReplicas = 64
 
+/** Why a node cannot have so many replicas. */
+const unfit = ({ kind, name }: NodeDescription, replicas: number, actors: Selection["actors"]): string | undefined => {
+  if (name === deadLettersView) return replicas === 1 ? undefined : "every process has one"
+  const most = kind === "routes" ? 1 : maxReplicas
+  if (!Number.isInteger(replicas) || replicas < 0 || replicas > most) return `it takes 0 to ${most} replicas`
+  return replicas > 0 && actors?.includes(name) === false ? "it is not among the actors to start" : undefined
+}
+
 const problem = (
   nodes: ReadonlyArray<NodeDescription>,
   { actors, scale = {} }: Selection
@@ -41,14 +50,11 @@ const problem = (
     })
   }
   for (const [name, replicas] of Object.entries(scale)) {
-    const { kind } = nodes.find((node) => node.name === name)!
-    const most = kind === "routes" ? 1 : maxReplicas
-    const bad =
-      !Number.isInteger(replicas) || replicas < 0 || replicas > most
-        ? `it takes 0 to ${most} replicas`
-        : replicas > 0 && actors !== undefined && !actors.includes(name)
-          ? "it is not among the actors to start"
-          : undefined
+    const bad = unfit(
+      nodes.find((node) => node.name === name)!,
+      replicas,
+      actors
+    )
     if (bad !== undefined)
       return new TopologyError({ reason: "BadScale", message: `cannot scale ${name} to ${replicas}: ${bad}` })
   }
@@ -63,7 +69,8 @@ export const plan = (
   const nodes = describe(topology)
   const error = problem(nodes, selection)
   if (error !== undefined) return Result.fail(error)
-  const chosen = (name: string) => selection.actors === undefined || selection.actors.includes(name)
+  const chosen = (name: string) =>
+    selection.actors === undefined || selection.actors.includes(name) || name === deadLettersView
   return Result.succeed(
     nodes.map((node) => ({
       ...node,

@@ -1,6 +1,6 @@
 import { Result } from "effect"
 import { statusLatestTopic, statusTopic } from "../actor/status.ts"
-import { actorOf, isRoutes } from "../actor/topology.ts"
+import { isRoutes } from "../actor/topology.ts"
 import type { AnyNode, AnyTopology } from "../actor/topology.ts"
 import type { TopicSpec } from "../kafka/kafka.ts"
 import { deadLetterTopic } from "../projection/topics.ts"
@@ -22,18 +22,6 @@ const topicsOf = (node: AnyNode): ReadonlyArray<TopicSpec> => {
 
 const differ = (a: TopicSpec, b: TopicSpec): keyof TopicSpec | undefined =>
   (["partitions", "cleanup", "retention", "maxMessageBytes"] as const).find((setting) => a[setting] !== b[setting])
-
-/** The topics of dead letters, by the actor whose they are. */
-export const deadLetterTopics = (topology: AnyTopology): ReadonlyMap<string, TopicSpec> =>
-  new Map(
-    topology.nodes.flatMap((node) => {
-      if (!isRoutes(node) && node.kind === "projection") return [[node.name, deadLetterTopic(node)] as const]
-      const actor = actorOf(node)
-      return actor === undefined
-        ? []
-        : [[actor.name, ownTopics(actor.name, actor.definition.inbox.spec).deadLetters] as const]
-    })
-  )
 
 /** Every topic the topology declares, once, also of nodes that do not run here. Two declarations that differ are an error. */
 export const declaredTopics = (topology: AnyTopology): Result.Result<ReadonlyArray<TopicSpec>, TopologyError> => {

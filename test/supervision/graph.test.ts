@@ -92,7 +92,7 @@ suite("order", () => {
       describe(pipeline)
         .toSorted((a, b) => a.start - b.start)
         .map(({ name }) => name)
-    ).toEqual(["third", "second", "first", "gateway"])
+    ).toEqual(["third", "dead-letters-view", "second", "first", "gateway"])
   })
 
   it("breaks a circle of topics where it was declared first", () => {
@@ -102,10 +102,29 @@ suite("order", () => {
 
   it("starts stores first, and the gateway last and stops it first", () => {
     const nodes = describe(shop)
-    expect(nodes.find(({ start }) => start === 1)!.name).toBe("site-config")
+    expect(nodes.filter(({ start }) => start === 1).map(({ name }) => name)).toEqual([
+      "site-config",
+      "dead-letters-view"
+    ])
     expect(node(shop, "gateway").start).toBe(Math.max(...nodes.map(({ start }) => start)))
     expect(node(shop, "gateway").stop).toBe(1)
-    expect(node(shop, "gateway").dependsOn).toEqual(["checkout", "inventory", "delivery", "orders-view", "site-config"])
+    expect(node(shop, "gateway").dependsOn).toEqual([
+      "checkout",
+      "inventory",
+      "delivery",
+      "orders-view",
+      "site-config",
+      "dead-letters-view"
+    ])
+  })
+
+  it("follows everybody's dead letters by a node of its own, the last", () => {
+    const view = describe(shop).at(-1)!
+    expect(view).toMatchObject({ name: "dead-letters-view", kind: "projection", emits: [], dependsOn: [] })
+    expect(view.inbox).toContain("checkout.dead-letters")
+    expect(view.inbox).toContain("orders-view.dead-letters")
+    expect(view.inbox).toHaveLength(5)
+    expect(() => Topology.make("taken", actor("dead-letters-view", end!, []))).toThrow("two nodes are named")
   })
 })
 
@@ -128,8 +147,11 @@ suite("selection", () => {
       inventory: 0,
       delivery: 0,
       "orders-view": 0,
-      "site-config": 0
+      "site-config": 0,
+      // It is in every process.
+      "dead-letters-view": 1
     })
+    expect(refused({ scale: { "dead-letters-view": 0 } })).toContain("every process has one")
   })
 
   it("scales by name, to none as well", () => {
@@ -150,7 +172,7 @@ suite("selection", () => {
 
   it("groups what starts together, first ones first", () => {
     expect(steps(Result.getOrThrow(plan(shop))).map((step) => step.map(({ name }) => name))).toEqual([
-      ["site-config"],
+      ["site-config", "dead-letters-view"],
       ["inventory", "delivery", "orders-view"],
       ["checkout"],
       ["gateway"]

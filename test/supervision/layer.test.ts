@@ -145,7 +145,7 @@ describe("a topology's layer", () => {
       yield* say("one")
       yield* quiet(first.actors)
       yield* first.stop
-      expect(first.actors.status().map(({ state }) => state)).toEqual(["running", "stopped", "stopped"])
+      expect(first.actors.status().map(({ state }) => state)).toEqual(["running", "stopped", "stopped", "stopped"])
       yield* say("two")
       const second = yield* running(line)
       yield* quiet(second.actors)
@@ -170,7 +170,7 @@ describe("a topology's layer", () => {
       })
       yield* quiet(actors)
       yield* stop
-      expect(heard.log).toEqual(["opens starting,starting", "closes running,running"])
+      expect(heard.log).toEqual(["opens starting,starting,starting", "closes running,running,running"])
     }).pipe(embedded)
   )
 

@@ -1,4 +1,4 @@
-import { Context, Effect, Layer, Scope } from "effect"
+import { Context, Effect, Layer, Schedule, Scope } from "effect"
 import type { Option } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Actor } from "../../actor/actor.ts"
@@ -65,7 +65,9 @@ export const make = Effect.fnUntraced(function* (
     const owner = { name: actor.name, topic, actor }
     let letters = followed.get(actor.name)
     if (letters === undefined) {
-      const open = yield* DeadLetters.follow([topic]).pipe(Effect.provideService(Kafka, kafka), Scope.provide(scope))
+      const { open, run } = DeadLetters.view([topic])
+      const reading = Effect.retry(Effect.scoped(run), Schedule.spaced("1 second"))
+      yield* reading.pipe(Effect.provideService(Kafka, kafka), Effect.forkIn(scope))
       letters = Letters.make(kafka, open, operator)
       followed.set(actor.name, letters)
     }
