@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { launch } from "./chromium.ts"
+import { expectFine } from "./judge.ts"
 import { answer, expectQuiet, gone, goTo, openPage, part, press, shows, until } from "./page.ts"
 import { Program, send } from "./program.ts"
 
@@ -52,8 +53,11 @@ describe("an operator, with the keyboard alone,", () => {
     await bring("one", "good")
     const trouble = await expectSameWords('judge, key "one"')
     await shows(trouble.getByText("this word is odd"))
+    await expectFine(page)
     await goTo(page, "Keys")
     const row = (key: string) => page.getByRole("row", { name: new RegExp(`^${key} judge .*this word is odd`) })
+    await shows(row("one"))
+    await expectFine(page)
     await press(page, page.getByRole("button", { name: "Skip one of judge" }))
     await answer(page, "Keep")
     await shows(row("one"))
@@ -76,6 +80,7 @@ describe("an operator, with the keyboard alone,", () => {
     await press(page, trouble.getByRole("link", { name: "Show them" }))
     const letters = part(page, "Of judge")
     await until(() => letters.getByRole("listitem").count()).toBe(20)
+    await expectFine(page)
     await press(page, page.getByRole("button", { name: "Show more" }))
     await until(() => letters.getByRole("listitem").count()).toBe(40)
     await press(page, page.getByRole("button", { name: "Discard all" }))
@@ -90,6 +95,11 @@ describe("an operator, with the keyboard alone,", () => {
     await shows(trouble.getByText("this word breaks it"))
     const graph = page.getByRole("group", { name: "Graph of actors and topics" })
     await shows(graph.getByRole("link", { name: /^judge failed / }))
+    await expectFine(page)
+    await press(page, trouble.getByRole("link", { name: /^judge, replica 0/ }))
+    await shows(part(page, "Replicas").getByText(/this word breaks it/))
+    await expectFine(page)
+    await goTo(page, "Overview")
     await send(program, "POST", "/mend")
     await press(page, trouble.getByRole("button", { name: "Start it anew at once" }))
     await shows(part(page, "Needs a hand").getByText("Nothing is stuck."))

@@ -1,7 +1,7 @@
-import axe from "axe-core"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { launch } from "./chromium.ts"
+import { expectFine, overflow } from "./judge.ts"
 import { expectQuiet, openPage, part, shows } from "./page.ts"
 import { Program, send, startPayments } from "./program.ts"
 import type { Payments } from "./program.ts"
@@ -120,36 +120,11 @@ const views: Readonly<Record<string, readonly [view: string, prepare: (page: Pag
   keys: ["keys", (page) => shows(page.getByRole("rowheader", { name: /^k{80}… \(10,000 characters\)$/ }))]
 }
 
-type Axe = typeof axe
-
-/** What axe finds, as "rule: where". */
-const violations = async (page: Page): Promise<ReadonlyArray<string>> => {
-  await page.evaluate(axe.source)
-  const found = await page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: Axe }
-    return (await axe.run(document, { resultTypes: ["violations"] })).violations
-  })
-  return found.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${String(target)}`))
-}
-
-/** How far the page reaches beyond the window: a part that scrolls in its own box does not count. */
-const overflow = (page: Page): Promise<number> =>
-  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
-
 describe.each(Object.entries(views))("the view of %s", (_, [view, prepare]) => {
-  it("has no violation in light and dark, fits into 360 px, and shows foreign text as text", async () => {
-    // Colours that fade are judged where they end.
-    const page = await openPage(browser, program, view, { reducedMotion: "reduce" })
+  it("has no violation in light and dark, on a phone and a desk, fits into both, and shows foreign text as text", async () => {
+    const page = await openPage(browser, program, view)
     await prepare(page)
-    for (const [colorScheme, width] of [
-      ["light", 1280],
-      ["dark", 360]
-    ] as const) {
-      await page.emulateMedia({ colorScheme })
-      await page.setViewportSize({ width, height: 800 })
-      expect([colorScheme, width, await violations(page)]).toEqual([colorScheme, width, []])
-      expect(await overflow(page)).toBe(0)
-    }
+    await expectFine(page)
     // The brand is the only picture, and no text has become an element.
     expect(await page.locator("img").count()).toBe(1)
     expect(await page.locator("body script, main img, [onload], [onerror]").count()).toBe(0)

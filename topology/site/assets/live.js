@@ -1,6 +1,8 @@
-// The page's own channel over the WebSocket `/channels`: connects, reconnects, and misses nothing (sixfold/client does).
+// The page's channel over the WebSocket `/channels`: connects, reconnects, and misses nothing (sixfold/client does). A reload goes on with
+// the channel there was, from the newest status of each thing.
 
-import { connect } from "./client/index.js"
+import { ClientError, connect } from "./client/index.js"
+import { isText, makeKept } from "./kept.js"
 import { makeSignal } from "./life.js"
 import { currentToken } from "./session.js"
 
@@ -29,15 +31,32 @@ export const channelQuery = () => (channel.get() === undefined ? "" : `?channel=
 /** What runs now: the socket, and what ends it all. */
 let running
 
-/** The browser's WebSocket, watched: the client hides that a connection was lost. */
+/** The channel and its token, which reads this one channel for a day and is renewed as long as somebody follows. */
+const kept = makeKept("channel", (value) => isText(value?.id) && isText(value?.token))
+
+const use = ({ id, token }) => {
+  kept.write({ id, token })
+  if (channel.get() !== id) channel.set(id)
+}
+
+/** Keeps the newest token of the channel that is followed. */
+const renew = ({ wanted }, data) => {
+  if (!isText(data) || !data.startsWith('{"type":"subscribed"')) return
+  const { channel: id, token } = JSON.parse(data)
+  if (id === wanted) use({ id, token })
+}
+
+/** The browser's WebSocket, watched: the client hides that a connection was lost, and the tokens of what it follows. */
 const watched = (owner) =>
   class extends WebSocket {
     constructor(url, protocols) {
       super(url, protocols)
       owner.socket = this
       const isCurrent = () => running === owner && owner.socket === this
-      this.addEventListener("message", () => {
-        if (isCurrent() && connection.get() !== "live") connection.set("live")
+      this.addEventListener("message", ({ data }) => {
+        if (!isCurrent()) return
+        if (connection.get() !== "live") connection.set("live")
+        renew(owner, data)
       })
       this.addEventListener("close", () => {
         if (isCurrent()) connection.set("lost")
@@ -52,10 +71,29 @@ export const stopLive = () => {
   running = undefined
 }
 
-/** Begins anew, with the token as it is now. Where the channel can be followed no longer (its token is too old), a new one is. */
+const tellAll = async (updates) => {
+  for await (const update of updates) if (update.type === "status") tell(update.event)
+}
+
+/** Whether the channel there was can be followed; then until the client ends. */
+const goOn = async (owner, client) => {
+  const before = kept.read()
+  if (before === undefined) return false
+  owner.wanted = before.id
+  try {
+    await tellAll(client.follow(before))
+    return true
+  } catch (error) {
+    // Its token is too old, or the server has other keys.
+    if (!(error instanceof ClientError)) throw error
+    return false
+  }
+}
+
+/** Begins anew, with the token as it is now. Where the channel can be followed no longer, a new one is. */
 export const startLive = async () => {
   stopLive()
-  const owner = { ending: new AbortController(), socket: undefined }
+  const owner = { ending: new AbortController(), socket: undefined, wanted: undefined }
   running = owner
   const { signal } = owner.ending
   const token = currentToken()
@@ -64,8 +102,10 @@ export const startLive = async () => {
     let client
     try {
       client = await connect(location.origin, options)
-      channel.set(client.channel.id)
-      for await (const update of client.statuses()) if (update.type === "status") tell(update.event)
+      if (await goOn(owner, client)) continue
+      owner.wanted = client.channel.id
+      use(client.channel)
+      await tellAll(client.statuses())
     } catch {
       client?.close()
       await pause(1_000)

@@ -122,7 +122,7 @@ system.follow((now) => {
 
 let life
 
-/** The parts of an address: `#/actors/renewals`. What is no address of ours is the overview's. */
+/** The parts of an address: `#/actors/renewals`, `#/orders/one/another`. What is no address of ours is the overview's. */
 const parts = () => {
   try {
     return location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent)
@@ -143,11 +143,12 @@ const show = (isFirst = false) => {
     return signIn(main, access.get(), begin)
   }
   nav.hidden = menu.hidden = false
-  const [path, argument = ""] = parts()
+  const [path, ...named] = parts()
+  const [argument = ""] = named
   const { view } = views.get(path) ?? views.get("")
   for (const [of, link] of links) setAttribute(link, "aria-current", of === path ? "page" : undefined)
   document.title = `${view.title(argument)} · Sixfold`
-  view.show(main, { life, argument })
+  view.show(main, { life, argument, named })
   scrollTo(0, 0)
   if (!isFirst) main.querySelector("h1")?.focus()
 }

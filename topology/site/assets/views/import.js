@@ -2,22 +2,26 @@
 
 import { h, setText } from "../dom.js"
 import { clipped, number } from "../format.js"
+import { isText, makeKept } from "../kept.js"
 import { channel, channelQuery, onStatus } from "../live.js"
 import { button, complain, say } from "../notice.js"
 import { empty, fact, field, head, section } from "../parts.js"
-import { authorization, open, request } from "../session.js"
+import { authorization, find, open, request, segment } from "../session.js"
 
 export const title = () => "Import"
 
 const logLines = 200
 const isOver = (state) => state !== "accepted" && state !== "running"
 
+/** The newest import of this tab. Its progress comes again over the channel, which goes on as well. */
+const kept = makeKept("import", isText)
+
 /**
- * The import under way goes on while another view is looked at.
+ * The import under way goes on while another view is looked at, and over a reload.
  *
  * @type {{ id?: string, newest?: any, upload?: number, logged: number, lines: Array<{ text: string, at: string }> }}
  */
-const now = { id: undefined, newest: undefined, upload: undefined, logged: 0, lines: [] }
+const now = { id: kept.read(), newest: undefined, upload: undefined, logged: 0, lines: [] }
 const listeners = new Set()
 const changed = () => listeners.forEach((listener) => listener())
 
@@ -44,6 +48,15 @@ const received = (event) => {
   changed()
 }
 onStatus("import", received)
+if (now.id !== undefined) note(`Going on with ${now.id}`)
+
+/** What is known of an import whose channel could not be followed any more. */
+const lookUp = async (signal) => {
+  const { id } = now
+  if (id === undefined || now.newest !== undefined) return
+  const found = await find(`/imports/${segment(id)}`, signal)
+  if (found !== undefined && now.id === id && now.newest === undefined) received({ importId: id, ...found })
+}
 
 /** XMLHttpRequest, because fetch does not tell how much has been sent. */
 const send = (file, sent) =>
@@ -71,6 +84,7 @@ const upload = async (file) => {
     })
     if (status !== 202) throw new Error(answer?.message ?? `The server answered ${status}`)
     now.id = answer.importId
+    kept.write(now.id)
     note(`Accepted as ${now.id}`)
     if (early.has(now.id)) received(early.get(now.id))
   } catch (error) {
@@ -176,4 +190,5 @@ export const show = (main, { life }) => {
   life.add(() => listeners.delete(draw))
   life.add(channel.follow(draw))
   draw()
+  lookUp(life.signal).catch(complain)
 }

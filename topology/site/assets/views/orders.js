@@ -11,13 +11,14 @@ import { makeWatchList } from "../watch-list.js"
 export const title = () => "Orders"
 
 const orders = makeWatchList({
+  name: "orders",
   path: (id) => `/orders/${segment(id)}`,
   kind: "order",
   idOf: ({ orderId }) => orderId,
   isFinal: (order) =>
     (order?.invoice ?? null) !== null || (order?.state === "rejected" && order.delivery === "cancelled")
 })
-const stock = makeWatchList({ path: (sku) => `/inventory/${segment(sku)}` })
+const stock = makeWatchList({ name: "stock", path: (sku) => `/inventory/${segment(sku)}` })
 
 const submitting = (action) => async (event) => {
   event.preventDefault()
@@ -184,7 +185,7 @@ const findForm = () => {
   )
 }
 
-export const show = (main, { life }) => {
+export const show = (main, { life, named }) => {
   const top = head(
     "Orders",
     "Stock, delivery and invoice agree, whatever crashes: an event and the consumed offset commit in one transaction."
@@ -194,7 +195,10 @@ export const show = (main, { life }) => {
     h("ul", { class: "watch-list" }),
     h("ul", { class: "watch-list", "aria-live": "polite" })
   ]
-  const [noStock, noOrder] = [empty("No SKU is watched."), empty("No order is watched.")]
+  const [noStock, noOrder] = [
+    empty("No SKU is watched."),
+    empty("No order is watched. An address may name some: #/orders/ORDER/ORDER")
+  ]
   main.append(
     top,
     h(
@@ -205,6 +209,7 @@ export const show = (main, { life }) => {
     ),
     section("Watched orders", findForm(), noOrder, orderList)
   )
+  orders.addNamed(named)
   stock.show(life, stockList, drawStock, { every: 2_000, fallback, none: noStock })
   orders.show(life, orderList, drawOrder, { every: 1_000, fallback, none: noOrder })
 }

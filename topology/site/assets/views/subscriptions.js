@@ -11,7 +11,7 @@ import { makeWatchList } from "../watch-list.js"
 export const title = () => "Subscriptions"
 
 const path = (userId) => `/subscriptions/${segment(userId)}`
-const subscriptions = makeWatchList({ path, kind: "renewal", idOf: ({ userId }) => userId })
+const subscriptions = makeWatchList({ name: "subscriptions", path, kind: "renewal", idOf: ({ userId }) => userId })
 
 const renewText = ({ cron, every, from, timezone }) =>
   [cron === undefined ? `every ${every}` : `cron ${cron}`, from && `from ${from}`, timezone && `in ${timezone}`]
@@ -155,14 +155,15 @@ const subscribeForm = () => {
   )
 }
 
-export const show = (main, { life }) => {
+export const show = (main, { life, named }) => {
   const top = head(
     "Subscriptions",
     "Charged at each due time, once. Nobody polls for what is due, and nothing is lost over a restart."
   )
   const list = h("ul", { class: "watch-list" })
-  const none = empty("No subscription is watched.")
+  const none = empty("No subscription is watched. An address may name users: #/subscriptions/ada/grace")
   main.append(top, section("Subscribe", subscribeForm()), section("Watched subscriptions", none, list))
+  subscriptions.addNamed(named)
   const drawn = new Set()
   const create = (item) => {
     const row = draw(item)
