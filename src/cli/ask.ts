@@ -14,6 +14,8 @@ export interface Question<T> {
   /** Not encoded. */
   readonly path: ReadonlyArray<string>
   readonly query?: Readonly<Record<string, string>>
+  /** As JSON. */
+  readonly body?: unknown
   readonly answer: Schema.Codec<T, any>
 }
 
@@ -27,7 +29,7 @@ const urlOf = ({ url }: Destination, { path, query = {} }: Pick<Question<unknown
 }
 
 /**
- * Asks a server. Fails with `UsageError` for a name or key that no address can hold, and `RequestFailed` where the server is
+ * Asks a server. Fails with `UsageError` for a name that no address can hold, and `RequestFailed` where the server is
  * away, refuses, or is none of ours.
  */
 export const ask = Effect.fnUntraced(function* <T>(to: Destination, question: Question<T>) {
@@ -35,7 +37,8 @@ export const ask = Effect.fnUntraced(function* <T>(to: Destination, question: Qu
   if (odd !== undefined) {
     return yield* new UsageError({ message: `${JSON.stringify(odd)} cannot be a part of an address` })
   }
-  const request = HttpClientRequest.make(question.method)(urlOf(to, question))
+  const bare = HttpClientRequest.make(question.method)(urlOf(to, question))
+  const request = question.body === undefined ? bare : HttpClientRequest.bodyJsonUnsafe(bare, question.body)
   const response = yield* HttpClient.execute(authorized(to)(request)).pipe(
     Effect.timeout(patience),
     Effect.mapError((error) => new RequestFailed({ message: `cannot reach ${to.url.origin}: ${error.message}` }))

@@ -34,19 +34,33 @@ export interface Way {
 const flagsOf = ({ isOther, tokenFile, url }: Way): string =>
   `${isOther ? ` --url ${quoted(url.origin)}` : ""}${tokenFile === undefined ? "" : ` --token-file ${quoted(tokenFile)}`}`
 
-const keyCure = (way: Way, actor: string, op: string, key: string, does: string): Cure => ({
-  command: `sixfold keys ${quoted(actor)} ${op}${flagsOf(way)} ${key.startsWith("-") ? "-- " : ""}${quoted(key)}`,
-  does,
-  path: `/actors/${encodeURIComponent(actor)}/keys/${encodeURIComponent(key.toWellFormed())}/${op}`
-})
+const bearerOf = ({ tokenFile }: Way): string =>
+  tokenFile === undefined ? "" : ` -H "Authorization: Bearer $(cat ${quoted(tokenFile)})"`
 
-const restart = ({ here, tokenFile, url }: Way, actor: string, { instance }: ReplicaStatus): Cure => {
+/** No address has it as a part: clients and proxies would read another path. */
+const isOdd = (key: string): boolean => key === "" || key === "." || key === ".." || key.includes("\0")
+
+const keyCure = (way: Way, actor: string, op: string, key: string, does: string): Cure => {
+  const path = `/actors/${encodeURIComponent(actor)}/keys`
+  const flags = `${flagsOf(way)} ${key.startsWith("-") ? "-- " : ""}`
+  // No program is given a NUL as an argument.
+  const command = key.includes("\0")
+    ? `curl${bearerOf(way)} -H 'content-type: application/json' -d ${quoted(JSON.stringify({ key }))} ${quoted(`${way.url.origin}${path}/${op}`)}`
+    : `sixfold keys ${quoted(actor)} ${op}${flags}${quoted(key)}`
+  return {
+    command,
+    does,
+    ...(isOdd(key) ? {} : { path: `${path}/${encodeURIComponent(key.toWellFormed())}/${op}` })
+  }
+}
+
+const restart = (way: Way, actor: string, { instance }: ReplicaStatus): Cure => {
+  const { here, url } = way
   const isHere = here.has(instance)
   const path = `/actors/${encodeURIComponent(actor)}/restart`
-  const token = tokenFile === undefined ? "" : ` -H "Authorization: Bearer $(cat ${quoted(tokenFile)})"`
   const where = isHere ? url.origin : `http://ADDRESS-OF-${instance}`
   return {
-    command: `curl -X POST${token} ${quoted(`${where}${path}`)}`,
+    command: `curl -X POST${bearerOf(way)} ${quoted(`${where}${path}`)}`,
     does: "start it anew at once",
     ...(isHere ? { path } : {})
   }

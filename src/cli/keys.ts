@@ -42,7 +42,7 @@ export const keys = Effect.fnUntraced(function* (options: KeysOptions) {
     return yield* new UsageError({ message: `${options.action.value}: the key is missing` })
   const [{ actor }, op, key] = [options, options.action.value, options.key.value]
   const to = yield* destination(options)
-  yield* ask(to, { method: "POST", path: ["actors", actor, "keys", key, op], answer: Commanded })
+  yield* ask(to, { method: "POST", path: ["actors", actor, "keys", op], body: { key }, answer: Commanded })
   yield* Console.log(
     `${actor}: ${op} key ${printable(JSON.stringify(key))} is in the log; its owner obeys it in its turn`
   )

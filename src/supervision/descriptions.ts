@@ -83,6 +83,10 @@ const keyCommand = (summary: string) => ({
   summary,
   answers: { 202: inTheLog, 400: { means: "No message of this actor can have such a key." }, 404: unknown, 409: noKeys }
 })
+const anyKeyCommand = (summary: string) => ({
+  ...keyCommand(summary),
+  body: { type: "application/json", schema: object({ key: text }) }
+})
 const letterCommand = (summary: string) => ({
   summary,
   answers: { 202: inTheLog, 404: { means: "No such actor or letter." }, 409: { means: "It may not be, or no more." } }
@@ -121,6 +125,9 @@ export const descriptions: Descriptions = {
   "POST /actors/:name/keys/:key/pause": keyCommand("Pause a key: its messages are parked"),
   "POST /actors/:name/keys/:key/resume": keyCommand("Resume a key; what it is held by is tried again at once"),
   "POST /actors/:name/keys/:key/skip": keyCommand("Move what a key is held by to the dead letters"),
+  "POST /actors/:name/keys/pause": anyKeyCommand("The same for a key that no address can hold"),
+  "POST /actors/:name/keys/resume": anyKeyCommand("The same for a key that no address can hold"),
+  "POST /actors/:name/keys/skip": anyKeyCommand("The same for a key that no address can hold"),
   "GET /dead-letters/:actor": {
     summary: "The letters that nobody has replayed or discarded",
     query: { after: "The id of the letter before the page", limit: "1 to 1000, default 100" },

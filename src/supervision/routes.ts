@@ -1,6 +1,7 @@
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Schema } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
+import { jsonBody } from "../http/body.ts"
 import { json } from "../http/json.ts"
 import { shownKey } from "../actor/printable.ts"
 import { problem } from "../http/problem.ts"
@@ -50,19 +51,35 @@ const restart = HttpRouter.add(
   })
 )
 
-/** 202: the command is in the log, and the key's owner, in whatever process, obeys it in its turn. */
+const commanded = Effect.fnUntraced(
+  function* (op: KeyCommand["op"], key: string) {
+    const [{ command, topology }, name] = [yield* Actors, yield* named]
+    if (!topology.nodes.some((node) => node.name === name)) return unknown(name)
+    if (!(yield* command(name, key, { op }))) return problem(409, "NotKeyed", `${name} has no keys`)
+    yield* Effect.logInfo(`${name}: ${op} key ${shownKey(key)}`)
+    return json({ name, key, op }, 202)
+  },
+  Effect.catchTag("KeyRefused", ({ message }) => Effect.succeed(problem(400, "KeyRefused", message)))
+)
+
+const anyKey = jsonBody(Schema.Struct({ key: Schema.String }))
+
+/**
+ * 202: the command is in the log, and the key's owner, in whatever process, obeys it in its turn. The key is in the address or, whatever it
+ * is, in the body: an address holds neither dots alone nor a NUL nor nothing.
+ */
 const command = (op: KeyCommand["op"]) =>
-  HttpRouter.add(
-    "POST",
-    `/actors/:name/keys/:key/${op}`,
-    Effect.gen(function* () {
-      const { key = "", name = "" } = yield* HttpRouter.params
-      const { command, topology } = yield* Actors
-      if (!topology.nodes.some((node) => node.name === name)) return unknown(name)
-      if (!(yield* command(name, key, { op }))) return problem(409, "NotKeyed", `${name} has no keys`)
-      yield* Effect.logInfo(`${name}: ${op} key ${shownKey(key)}`)
-      return json({ name, key, op }, 202)
-    }).pipe(Effect.catchTag("KeyRefused", ({ message }) => Effect.succeed(problem(400, "KeyRefused", message))))
+  Layer.merge(
+    HttpRouter.add(
+      "POST",
+      `/actors/:name/keys/:key/${op}`,
+      Effect.flatMap(HttpRouter.params, ({ key = "" }) => commanded(op, key))
+    ),
+    HttpRouter.add(
+      "POST",
+      `/actors/:name/keys/${op}`,
+      Effect.flatMap(anyKey, ({ key }) => commanded(op, key))
+    )
   )
 
 /** What runs here, well or not; always 200: a failed actor must not evict a process that can answer. */

@@ -100,6 +100,16 @@ describe("what needs a hand", () => {
     )
   })
 
+  it.each(["", ".", "..", "a\0b"])("names no path for the key %j, which none can hold", (key) => {
+    const [trouble] = told(
+      replica({ partitions: [partition({ stuck: { count: 1, keys: [{ key, since, cause: "c" }] } })] })
+    )
+    assert.deepStrictEqual(
+      trouble!.cures.map(({ path }) => path),
+      [undefined, undefined]
+    )
+  })
+
   it("is a dead letter; a projection's is not replayed", () => {
     const [trouble] = troublesOf(way, [actor({ kind: "projection", deadLetters: 1 })])
     assert.deepStrictEqual(

@@ -80,9 +80,11 @@ const served = Effect.gen(function* () {
     Effect.sync(() => HttpRouter.toWebHandler(routes, { disableLogger: true })),
     ({ dispose }) => Effect.promise(dispose)
   )
-  const ask = (method: string, path: string) =>
+  const ask = (method: string, path: string, body?: unknown) =>
     Effect.promise(async () => {
-      const response = await web.handler(new Request(`http://127.0.0.1${path}`, { method }), actors)
+      const headers = { "content-type": "application/json" }
+      const sent = body === undefined ? { method } : { method, headers, body: JSON.stringify(body) }
+      const response = await web.handler(new Request(`http://127.0.0.1${path}`, sent), actors)
       const text = await response.text()
       const isJson = response.headers.get("content-type")?.startsWith("application/json") ?? false
       return { status: response.status, body: isJson ? (JSON.parse(text) as unknown) : text }
@@ -164,6 +166,10 @@ describe("routes of operations", () => {
         body: { name: "renewals", key: "import-1/7 é", op }
       })
       expect(commanded).toEqual([`${op} import-1/7 é of renewals`])
+      for (const key of ["", "..", "nul\0"]) {
+        expect(yield* ask("POST", `/actors/renewals/keys/${op}`, { key })).toMatchObject({ status: 202, body: { key } })
+        expect(commanded.pop()).toBe(`${op} ${key} of renewals`)
+      }
       expect((yield* ask("POST", `/actors/nobody/keys/k/${op}`)).status).toBe(404)
       expect(yield* ask("POST", `/actors/elsewhere/keys/k/${op}`)).toMatchObject({
         status: 409,
