@@ -1,4 +1,4 @@
-import { Clock, Effect, FiberMap } from "effect"
+import { Clock, Effect, Fiber, FiberSet } from "effect"
 import type { Duration, Scope } from "effect"
 import type { KafkaError } from "../kafka/errors.ts"
 import type { Assignment, Kafka, Member, Reader, RebalanceListener } from "../kafka/kafka.ts"
@@ -54,52 +54,56 @@ export const make = Effect.fnUntraced(function* (
   around: Surroundings
 ): Effect.fn.Return<Ownership, never, Scope.Scope> {
   const owned = new Map<number, Partition>()
-  const takes = yield* FiberMap.make<number>()
-  let [taking, isAssigned] = [0, false]
+  const run = yield* FiberSet.makeRuntime()
+  const takes = new WeakMap<Partition, Fiber.Fiber<unknown, unknown>>()
+  let isAssigned = false
   let topicId = ""
 
   const at = (partition: number): TopicPartition => ({ topic: around.inbox, partition })
+  const isOwned = (partition: Partition) => owned.get(partition.partition) === partition
 
-  const take = Effect.fnUntraced(function* (number: number, partition: Partition) {
+  const take = Effect.fnUntraced(function* (partition: Partition) {
+    const number = partition.partition
+    yield* around.reader.stop(at(number))
     const next = yield* restore(around.kafka, yield* around.member, partition, {
       actor: around.actor,
       changelog: around.changelog,
       topicId
     })
+    const now = yield* Clock.currentTimeMillis
+    if (!isOwned(partition)) return
     partition.activate(next, topicId)
-    partition.progressAt = yield* Clock.currentTimeMillis
+    partition.progressAt = now
     yield* around.reader.seek(at(number), next)
   })
 
   const startTaking = (number: number) => {
-    taking++
     const partition = around.create(at(number), topicId)
     owned.set(number, partition)
-    return FiberMap.run(
-      takes,
-      number,
-      take(number, partition).pipe(
-        Effect.catch(around.failed),
-        Effect.ensuring(
-          Effect.sync(() => {
-            taking--
-          })
-        )
-      )
+    run(
+      // It knows itself before anything of it can end the ownership.
+      Effect.withFiber<void>((fiber) => {
+        takes.set(partition, fiber)
+        return Effect.catch(take(partition), around.failed)
+      })
     )
   }
 
-  /** Ends what is owned under the number, or only this one of it; whether it has. */
-  const drop = Effect.fnUntraced(function* (number: number, only?: Partition) {
-    yield* FiberMap.remove(takes, number)
-    yield* around.reader.stop(at(number))
-    const partition = owned.get(number)
-    if (partition === undefined || (only !== undefined && partition !== only)) return false
+  /** Ends an ownership, at once: whoever comes second finds another one, or none. Answers whether it was there to be ended. */
+  const end = (partition: Partition): boolean => {
+    if (!isOwned(partition)) return false
+    owned.delete(partition.partition)
     partition.end()
-    owned.delete(number)
     around.ended(partition)
     return true
-  })
+  }
+
+  const drop = (number: number) =>
+    Effect.suspend(() => {
+      const partition = owned.get(number)
+      if (partition === undefined || !end(partition)) return Effect.void
+      return Effect.andThen(around.reader.stop(at(number)), Fiber.interrupt(takes.get(partition)!))
+    })
 
   /** Lets started handlers finish, then settles; what is not settled in time is dropped. */
   const finish = Effect.fnUntraced(function* (partitions: ReadonlyArray<Partition>, patience: Duration.Duration) {
@@ -139,21 +143,23 @@ export const make = Effect.fnUntraced(function* (
     // A partition that came back without having been given up: whatever is in memory may be old.
     for (const { partition } of added) {
       yield* drop(partition)
-      yield* startTaking(partition)
+      startTaking(partition)
     }
-    for (const { partition } of all) if (!owned.has(partition)) yield* startTaking(partition)
+    for (const { partition } of all) if (!owned.has(partition)) startTaking(partition)
     yield* around.settler.resume
   })
 
-  /** Only what is still owned: the group may have taken it away while the broker's answer was waited for. */
-  const retake = Effect.fnUntraced(function* (partition: Partition) {
-    const number = partition.partition
-    if (owned.get(number) === partition && (yield* drop(number, partition))) yield* startTaking(number)
-  })
+  /** Only what is still owned; nobody finds the number free in between, so that what is lost meanwhile is given up as well. */
+  const retake = (partition: Partition) =>
+    Effect.suspend(() => {
+      if (!end(partition)) return Effect.void
+      startTaking(partition.partition)
+      return Fiber.interrupt(takes.get(partition)!)
+    })
 
   return {
     partitions: owned,
-    restoring: () => taking,
+    restoring: () => Array.from(owned.values()).filter(({ phase }) => phase === "restoring").length,
     assigned: () => isAssigned,
     listener: {
       beforeJoin: (revoked) =>

@@ -1,0 +1,152 @@
+import { expect, it } from "@effect/vitest"
+import { Duration, Effect, Fiber, Latch, Option } from "effect"
+import { TestClock } from "effect/testing"
+import { describe } from "vitest"
+import type { Kafka, Member, Reader } from "../../src/kafka/kafka.ts"
+import type { TopicPartition } from "../../src/kafka/records.ts"
+import * as Ownership from "../../src/runtime/ownership.ts"
+import { Partition } from "../../src/runtime/partition.ts"
+import type { Settler } from "../../src/runtime/settler.ts"
+import { definition } from "./world.ts"
+
+const one: TopicPartition = { topic: "numbers", partition: 0 }
+const membership = { group: "g", memberId: "m", generation: 1 }
+const assignment = { membership, added: [one], owned: [one] }
+
+/**
+ * An ownership of one partition. `answering`: the group's coordinator tells committed offsets; a restore that is interrupted before takes
+ * a second to clean up, as one does that closes its connections.
+ */
+const start = Effect.gen(function* () {
+  const answering = Latch.makeUnsafe(true)
+  const reading = new Set<number>()
+  const committed = answering.await.pipe(
+    Effect.as([{ ...one, offset: 7 }]),
+    Effect.onInterrupt(() => Effect.sleep("1 second"))
+  )
+  const member: Member = {
+    membership: Effect.succeed(Option.some(membership)),
+    committed: () => committed,
+    commit: () => Effect.void,
+    failed: Effect.never
+  }
+  const reader: Reader = {
+    seek: ({ partition }) => Effect.sync(() => void reading.add(partition)),
+    stop: ({ partition }) => Effect.sync(() => void reading.delete(partition)),
+    pause: () => Effect.void,
+    resume: () => Effect.void,
+    poll: Effect.never
+  }
+  const topics = {
+    describe: () => Effect.succeed([{ name: "numbers", id: "id", partitions: 1, cleanup: "delete" }]),
+    beginOffset: () => Effect.succeed(0),
+    endOffset: () => Effect.succeed(0)
+  }
+  const ownership = yield* Ownership.make({
+    actor: "sum",
+    inbox: "numbers",
+    partitionCount: 1,
+    changelog: "sum.changelog",
+    kafka: { topics } as unknown as Kafka["Service"],
+    member: Effect.succeed(member),
+    reader,
+    settler: {
+      pause: (last: Effect.Effect<void>) => last,
+      resume: Effect.void,
+      now: Effect.void
+    } as unknown as Settler,
+    create: (at, topicId) =>
+      new Partition(
+        {
+          definition,
+          deadLetters: "sum.dead-letters",
+          expect: () => {},
+          wake: () => {},
+          capacity: 64,
+          capacityBytes: 1e6,
+          holdLimit: 1_000
+        },
+        at,
+        topicId
+      ),
+    ended: () => {},
+    patience: Duration.seconds(5),
+    failed: Effect.die
+  })
+  yield* ownership.listener.assigned(assignment)
+  yield* TestClock.adjust(10)
+  const partition = () => ownership.partitions.get(0)
+  const state = () => ({ phase: partition()?.phase, isRead: reading.has(0), restoring: ownership.restoring() })
+  return { ownership, answering, partition, state }
+})
+
+const owned = { phase: "active", isRead: true, restoring: 0 }
+const given = { phase: undefined, isRead: false, restoring: 0 }
+
+describe("a partition", () => {
+  it.effect("is read while it is owned, and not after", () =>
+    Effect.gen(function* () {
+      const { ownership, state } = yield* start
+      expect(state()).toEqual(owned)
+      yield* ownership.listener.lost([one])
+      expect(state()).toEqual(given)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("that is retaken is read again", () =>
+    Effect.gen(function* () {
+      const { answering, ownership, partition, state } = yield* start
+      answering.closeUnsafe()
+      yield* ownership.retake(partition()!)
+      yield* TestClock.adjust(10)
+      expect(state()).toEqual({ phase: "restoring", isRead: false, restoring: 1 })
+      answering.openUnsafe()
+      yield* TestClock.adjust(10)
+      expect(state()).toEqual(owned)
+    }).pipe(Effect.scoped)
+  )
+
+  // Each begins while the one before it waits for the interrupted restore.
+  const orders = {
+    "lost, then retaken": ["lost", "retaken"],
+    "retaken, then lost": ["retaken", "lost"],
+    "retaken twice, then lost": ["retaken", "retaken", "lost"],
+    "lost, then retaken, then assigned": ["lost", "retaken", "assigned"],
+    "retaken, then lost, then assigned": ["retaken", "lost", "assigned"],
+    "retaken, then lost, then assigned, then retaken": ["retaken", "lost", "assigned", "retaken"],
+    "retaken, then revoked": ["retaken", "revoked"]
+  } as const
+
+  it.effect.each(Object.entries(orders))("ends as the group said last: %s", ([, steps]) =>
+    Effect.gen(function* () {
+      const { answering, ownership, partition, state } = yield* start
+      answering.closeUnsafe()
+      yield* ownership.retake(partition()!)
+      yield* TestClock.adjust(10)
+      const seen = partition()!
+      const scope = yield* Effect.scope
+      let listening: Fiber.Fiber<void> | undefined
+      for (const step of steps) {
+        if (step === "retaken") {
+          yield* Effect.forkIn(ownership.retake(partition() ?? seen), scope)
+        } else {
+          // The member calls its listener once at a time.
+          if (listening !== undefined)
+            yield* Effect.raceFirst(Fiber.join(listening), Effect.forever(TestClock.adjust(100)))
+          const call = {
+            lost: ownership.listener.lost([one]),
+            revoked: ownership.listener.beforeJoin([one]),
+            assigned: ownership.listener.assigned(assignment)
+          }[step]
+          listening = yield* Effect.forkIn(call, scope)
+        }
+        yield* TestClock.adjust(10)
+      }
+      yield* TestClock.adjust("10 seconds")
+      answering.openUnsafe()
+      yield* TestClock.adjust("10 seconds")
+      const isOwned = steps.some((step) => step === "assigned")
+      expect(state()).toEqual(isOwned ? owned : given)
+    }).pipe(Effect.scoped)
+  )
+})
