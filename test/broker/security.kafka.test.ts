@@ -132,11 +132,11 @@ describe.skipIf(secured === null)("a listener that wants", () => {
       const topics = Effect.fnUntraced(function* (...env: ReadonlyArray<string>) {
         const program = [process.execPath, main, "topics", "--kafka", tls]
         const { ended, stderr } = yield* run("env", "SIXFOLD_KAFKA_TLS=true", ...env, ...program)
-        expect(yield* ended).toEqual({ code: 1, signal: null })
-        return stderr()
+        const { code } = yield* ended
+        return code === 0 ? "" : stderr()
       })
-      // The topics are not there, which says that they were looked for.
-      expect(yield* topics(`NODE_EXTRA_CA_CERTS=${file}`)).toMatch(/topics are not as declared\n$/)
+      // Whether the topics are there depends on the files before this one: they were looked for.
+      expect(yield* topics(`NODE_EXTRA_CA_CERTS=${file}`)).toMatch(/^$|topics are not as declared\n$/)
       expect(yield* topics()).toMatch(new RegExp(`^sixfold: .*${tls}.*certificate.*\\(tls on, sasl off\\)\n$`))
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
   )
