@@ -65,13 +65,18 @@ export const make = (around: Surroundings): Turns => ({
     const { at, since, task } = run
     const { cell, partition } = at
     const now = around.time()
-    partition.stopped(cell)
-    if (partition.phase === "over") return undefined
+    if (partition.phase === "over") {
+      partition.stopped(cell)
+      return undefined
+    }
     if (outcome.ending._tag === "Escalate") {
+      partition.stopped(cell)
       return around.escalated(`${run.idempotencyKey}: ${outcome.ending.cause}`)
     }
     if (outcome.emitted.length > 0) around.emitted(outcome.emitted)
     complete(partition, cell, task, outcome, now)
+    // Only now: a drain that waits for the last handler goes on at once, and settles what is there.
+    partition.stopped(cell)
     around.finished(at, now, { ending: outcome.ending._tag, millis: now - since })
     return undefined
   }

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Logger, Option, Schema } from "effect"
+import { Context, Effect, Latch, Layer, Logger, Option, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Actor, Actors, Log, Topic, Topology } from "../../src/index.ts"
 import * as Embedded from "../../src/kafka/embedded/embedded.ts"
@@ -66,6 +66,44 @@ describe("a limit", () => {
         assert.include(messages.join("\n"), "words has 3 partitions, its state was made with 2")
       }).pipe(Effect.scoped, Effect.provide([Log.layer.pipe(Layer.provideMerge(Embedded.layerMemory)), logged]))
   )
+})
+
+describe("what is taken from the inbox", () => {
+  const lines = Topic.make("lines", { value: Schema.String, partitions: 1 })
+  const many = 5_000
+
+  it.effect("is at most a window, however slow the handlers are, and all of it once they go on", () => {
+    const go = Latch.makeUnsafe(false)
+    let done = 0
+    const actor = Actor.make("slow", { inbox: lines, state: Schema.Int, initial: 0 }).handle({
+      message: (state) =>
+        Effect.as(
+          Effect.andThen(
+            go.await,
+            Effect.sync(() => done++)
+          ),
+          state
+        )
+    })
+    const inFlight = Actors.use((actors) =>
+      Effect.sync(() => actors.status().find(({ name }) => name === "slow")!.replicas[0]!.partitions[0]!.inFlight)
+    )
+    return Effect.gen(function* () {
+      const kit = yield* TestKit
+      const utf8 = new TextEncoder()
+      const value = lines.codec.encodeValue("x".repeat(1_000))
+      const common = { topic: "lines", partition: 0, value, headers: [], timestamp: 0 }
+      const records = Array.from({ length: many }, (_, n) => ({ ...common, key: utf8.encode(`key-${n}`) }))
+      yield* (yield* (yield* Kafka).producer).send(records)
+      yield* Effect.repeat(TestClock.adjust("100 millis"), { times: 20 })
+      // A poll brings a quarter of a MiB.
+      assert.isBelow(yield* inFlight, 2_048 + 300)
+      assert.isAtLeast(yield* inFlight, 2_048)
+      yield* go.open
+      yield* kit.quiet
+      assert.deepStrictEqual([done, yield* inFlight], [many, 0])
+    }).pipe(Effect.scoped, Effect.provide(TestKit.layer(Topology.make("test", actor))))
+  })
 })
 
 describe("a record on a partition that is not its key's", () => {

@@ -1,0 +1,107 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { Actor, Actors, Log, Topic, Topology } from "../../src/index.ts"
+import * as Embedded from "../../src/kafka/embedded/embedded.ts"
+import { partitionFor } from "../../src/kafka/partitioner.ts"
+
+const naps = Topic.make("naps", { value: Schema.Int, partitions: 2 })
+
+/** Sleeps as many seconds as it is told to; remembers what it has begun and what it has brought to its end. */
+const sleeper = () => {
+  const world = { begun: [] as Array<string>, ended: [] as Array<string> }
+  const actor = Actor.make("sleeper", { inbox: naps, state: Schema.Int, initial: 0 }).handle({
+    message: Effect.fnUntraced(function* (state, seconds, turn) {
+      world.begun.push(`${turn.key} ${seconds}`)
+      yield* Effect.sleep(seconds * 1_000)
+      world.ended.push(`${turn.key} ${seconds}`)
+      return state + seconds
+    })
+  })
+  return { world, topology: Topology.make("test", actor) }
+}
+type Sleepers = ReturnType<typeof sleeper>["topology"]
+
+const settledDown = Effect.repeat(Effect.yieldNow, { times: 2_000 })
+
+/** A process on the broker there is, which can be stopped. */
+const started = Effect.fnUntraced(function* (topology: Sleepers, instance: string) {
+  const scope = yield* Scope.make()
+  const actors = Context.get(yield* Layer.buildWithScope(Topology.layer(topology, { instance }), scope), Actors)
+  yield* settledDown
+  return { actors, stop: Scope.close(scope, Exit.void) }
+})
+
+const send = (key: string, seconds: number) => Log.use((log) => log.append(naps, key, seconds))
+
+/** Lets seconds go by, one by one. */
+const pass = (seconds: number) =>
+  Effect.repeat(Effect.andThen(TestClock.adjust("1 second"), settledDown), { times: seconds - 1 })
+
+const onBroker = Effect.provide(Log.layer.pipe(Layer.provideMerge(Embedded.layerMemory)))
+const [ada, bob] = ["ada", ...Array.from({ length: 9 }, (_, n) => `bob-${n}`)].reduce<[string, string]>(
+  ([a, b], key) => {
+    const partition = partitionFor(new TextEncoder().encode(key), 2)
+    return partition === 0 ? [key, b] : [a, key]
+  },
+  ["", ""]
+)
+
+describe("a replica that stops", () => {
+  it.effect("finishes what has begun and settles it, and leaves the rest to the next one", () => {
+    const { topology, world } = sleeper()
+    return Effect.gen(function* () {
+      const first = yield* started(topology, "one")
+      for (const seconds of [3, 1]) yield* send(ada, seconds)
+      yield* settledDown
+      const stopping = yield* Effect.forkChild(first.stop)
+      yield* pass(4)
+      assert.isDefined(stopping.pollUnsafe(), "it waits for nobody any more")
+      assert.deepStrictEqual(world.begun, [`${ada} 3`])
+      const second = yield* started(topology, "one")
+      yield* pass(2)
+      assert.deepStrictEqual(world.begun, [`${ada} 3`, `${ada} 1`])
+      yield* second.stop
+    }).pipe(onBroker)
+  })
+
+  it.effect("interrupts what takes longer than the drain may, and the next one begins that anew", () => {
+    const { topology, world } = sleeper()
+    return Effect.gen(function* () {
+      const first = yield* started(topology, "one")
+      yield* send(ada, 60)
+      yield* send(bob, 2)
+      yield* settledDown
+      const stopping = yield* Effect.forkChild(first.stop)
+      yield* pass(4)
+      assert.isUndefined(stopping.pollUnsafe())
+      yield* pass(2)
+      assert.isDefined(stopping.pollUnsafe(), "five seconds and no more")
+      const second = yield* started(topology, "one")
+      yield* pass(61)
+      assert.deepStrictEqual(world.begun.toSorted(), [`${ada} 60`, `${ada} 60`, `${bob} 2`].toSorted())
+      assert.deepStrictEqual(world.ended.toSorted(), [`${ada} 60`, `${bob} 2`].toSorted())
+      yield* second.stop
+    }).pipe(onBroker)
+  })
+})
+
+describe("a replica that gives a partition up to another", () => {
+  it.effect("finishes there what has begun: nothing is begun twice", () => {
+    const { topology, world } = sleeper()
+    return Effect.gen(function* () {
+      const first = yield* started(topology, "one")
+      for (const key of [ada, bob]) yield* send(key, 4)
+      yield* settledDown
+      const starting = yield* Effect.forkChild(started(topology, "two"))
+      yield* pass(15)
+      const second = yield* Fiber.join(starting)
+      const owned = (process: typeof first) =>
+        process.actors.status().find(({ name }) => name === "sleeper")!.replicas[0]!.partitions.length
+      assert.deepStrictEqual([owned(first), owned(second)], [1, 1])
+      assert.deepStrictEqual(world.begun.toSorted(), [`${ada} 4`, `${bob} 4`].toSorted())
+      yield* second.stop
+      yield* first.stop
+    }).pipe(onBroker)
+  })
+})
