@@ -1,6 +1,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, it } from "@effect/vitest"
-import { Clock, Context, Effect, Fiber, Layer, Random } from "effect"
+import { Clock, Context, Effect, Fiber, FiberSet, Layer, Random } from "effect"
 import { SqlClient } from "effect/sql"
 import { afterAll, beforeAll, inject } from "vitest"
 import * as Cluster from "../../src/kafka/cluster/cluster.ts"
@@ -43,29 +43,29 @@ interface Happened {
   readonly at: number
 }
 
-/** One fault after the other, at random moments; nobody has two at a time. Ends when `until` has come and all is made good. */
+/**
+ * One fault after the other, at random moments; nobody has two at a time. Ends when `end` has come and all is made good, and at
+ * once where one cannot be made good.
+ */
 const faults = Effect.fnUntraced(function* (end: number, steady: Ship, others: ReadonlyArray<Ship>) {
   const happened: Array<Happened> = []
   const busy = new Set<string>()
   yield* Effect.scoped(
     Effect.gen(function* () {
-      const running: Array<Fiber.Fiber<void>> = []
-      while ((yield* Clock.currentTimeMillis) < end) {
-        yield* Effect.sleep(yield* Random.nextIntBetween(every * 500, every * 1_500))
-        const { happens, name, whom } = yield* nextFault(brokers, steady, others)
-        if (busy.has(whom)) continue
-        busy.add(whom)
-        happened.push({ name, at: yield* Clock.currentTimeMillis })
-        running.push(
-          yield* Effect.forkScoped(
-            Effect.ensuring(
-              happens,
-              Effect.sync(() => busy.delete(whom))
-            )
-          )
-        )
-      }
-      yield* Fiber.joinAll(running)
+      const running = yield* FiberSet.make()
+      const all = Effect.gen(function* () {
+        while ((yield* Clock.currentTimeMillis) < end) {
+          yield* Effect.sleep(yield* Random.nextIntBetween(every * 500, every * 1_500))
+          const { happens, name, whom } = yield* nextFault(brokers, steady, others)
+          if (busy.has(whom)) continue
+          busy.add(whom)
+          happened.push({ name, at: yield* Clock.currentTimeMillis })
+          const over = Effect.sync(() => busy.delete(whom))
+          yield* FiberSet.run(running, Effect.ensuring(happens, over))
+        }
+        yield* FiberSet.awaitEmpty(running)
+      })
+      yield* Effect.raceFirst(all, FiberSet.join(running))
     })
   )
   return happened

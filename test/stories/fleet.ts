@@ -1,5 +1,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Effect, Exit, FileSystem, Path, Scope, Semaphore } from "effect"
+import { createServer } from "node:net"
 import { fileURLToPath } from "node:url"
 import { run } from "../cli/process.ts"
 import type { End, Running } from "../cli/process.ts"
@@ -46,6 +47,18 @@ const keyFile = Effect.gen(function* () {
   return { directory, path }
 })
 
+/**
+ * A free port, which nobody's connection takes while a process comes back to it: Linux gives connections out ports from 32,768 on.
+ */
+const port = Effect.callback<string>((resume) => {
+  const look = (port: number) => {
+    const server = createServer()
+    server.once("error", () => look(port + 1))
+    server.listen(port, "127.0.0.1", () => server.close(() => resume(Effect.succeed(String(port)))))
+  }
+  look(20_000 + (process.pid % 9_000))
+})
+
 /** Starts a process, up when this returns; it is asked to end with the scope. */
 export const launch = Effect.fnUntraced(function* (
   system: System,
@@ -57,9 +70,10 @@ export const launch = Effect.fnUntraced(function* (
   let scope = yield* Scope.fork(outer)
   let running!: Running
 
-  const start = Effect.fnUntraced(function* (port: string) {
+  const own = yield* port
+  const start = Effect.gen(function* () {
     const of = ["--kafka", system.bootstrap, "--database", system.database, "--app", "stories", "--instance", name]
-    const here = ["--data", `${directory}/data`, "--channel-key-file", path, "--port", port]
+    const here = ["--data", `${directory}/data`, "--channel-key-file", path, "--port", own]
     running = yield* Scope.provide(
       // env is no process of its own: it becomes the program.
       run("env", `SIXFOLD_PAYMENT_URL=${system.payments}`, process.execPath, main, "start", ...of, ...here, ...flags),
@@ -68,14 +82,13 @@ export const launch = Effect.fnUntraced(function* (
     const line = yield* running.line(/ is up(,| at )/)
     return /http:\/\/\S+/.exec(line)?.[0]
   })
-  const url = yield* start("0")
+  const url = yield* start
   const drained = Effect.suspend(() => Effect.andThen(running.kill("SIGTERM"), running.ended))
   yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeout(drained, "20 seconds")))
-  const port = url === undefined ? "0" : new URL(url).port
   const anew = Effect.gen(function* () {
     yield* Scope.close(scope, Exit.void)
     scope = yield* Scope.fork(outer)
-    yield* start(port)
+    yield* start
   })
   return {
     name,

@@ -130,8 +130,10 @@ export const becomes = Effect.fnUntraced(function* (path: string, expected: unkn
 /** A browser with a channel of its own. It reconnects by itself. */
 export const browser: Effect.Effect<Client, never, World | Scope.Scope> = Effect.flatMap(World, ({ urls }) =>
   Effect.acquireRelease(
-    Effect.promise(() => connect(urls[turn++ % urls.length]!, { backoff: atOnce })),
-    (client) => Effect.sync(() => client.close())
+    Effect.promise((signal) => connect(urls[turn++ % urls.length]!, { backoff: atOnce, signal })),
+    (client) => Effect.sync(() => client.close()),
+    // Its process may never come back.
+    { interruptible: true }
   )
 )
 
