@@ -40,9 +40,9 @@ const received = (event) => {
   const { rows, state } = event
   const counted = rows.imported + rows.rejected + rows.failed
   if (isOver(state) || counted - now.logged >= (rows.total ?? 0) / 20) {
-    note(
-      `${state}: ${number(rows.imported)} imported, ${number(rows.rejected)} rejected, ${number(rows.failed)} failed`
-    )
+    const text = `${state}: ${number(rows.imported)} imported, ${number(rows.rejected)} rejected, ${number(rows.failed)} failed`
+    // The end may be told twice: over the channel, and in answer to a question.
+    if (now.lines.at(-1)?.text !== text) note(text)
     now.logged = counted
   }
   changed()
