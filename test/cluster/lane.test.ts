@@ -45,7 +45,7 @@ const values = ({ records }: Lane.LaneBatch) => {
 /** Plays a producer's life against a broker that loses requests and answers, in any order of arrival of the answers. */
 const play = (
   random: Seeded,
-  faults: { readonly lossy: boolean; readonly refuses: boolean; readonly forgets: boolean }
+  faults: { readonly lossy: boolean; readonly refuses: boolean; readonly forgets: boolean; readonly denies?: boolean }
 ) => {
   const broker = new Broker()
   const settled = new Map<number, "written" | "failed">()
@@ -65,6 +65,10 @@ const play = (
     if (values(batch).some(poison)) {
       if (!Lane.bisect(lane, batch)) settle(batch, "failed")
       return
+    }
+    if (faults.denies && random.chance(0.05)) {
+      Lane.giveUp(lane, batch)
+      return settle(batch, "failed")
     }
     const result = broker.write(producerId, sequence, values(batch))
     if (faults.lossy && random.chance(0.1)) return Lane.unclear(lane, batch)
@@ -87,6 +91,7 @@ const play = (
       onTheWay.push({ batch, producerId: lane.identity!.producerId, sequence: batch.sequence })
     }
     if (onTheWay.length > 0 && random.chance(0.5)) answer()
+    if (faults.denies && random.chance(0.01)) for (const batch of Lane.giveUpQueue(lane)) settle(batch, "failed")
   }
   return { log: broker.log, settled, sent: next }
 }
@@ -96,7 +101,9 @@ const faultSets = [
   { lossy: true, refuses: false, forgets: false },
   { lossy: false, refuses: true, forgets: false },
   { lossy: true, refuses: true, forgets: false },
-  { lossy: true, refuses: true, forgets: true }
+  { lossy: true, refuses: true, forgets: true },
+  // A right that was taken away, a topic that nobody knows: what waits fails, and what comes later may be let through.
+  { lossy: true, refuses: true, forgets: false, denies: true }
 ]
 
 describe("the lane of a partition", () => {

@@ -38,11 +38,6 @@ export const tooLarge = ({ partition, topic }: ProducerRecord, size: number, buf
     partition
   })
 
-/** Asks for a new identity as soon as nothing of the lane is under way. */
-export const renew = (lane: Lane.Lane): void => {
-  lane.identity = undefined
-}
-
 export const make = (): Deliveries => {
   let freed = 0
 
@@ -58,7 +53,7 @@ export const make = (): Deliveries => {
     for (let n = 0; n < batch.deliveries.length; n++) settle(batch, n, -1, error)
   }
   const failLane = (lane: Lane.Lane, error: KafkaError) => {
-    for (const batch of lane.queue.splice(0)) failBatch(batch, error)
+    for (const batch of Lane.giveUpQueue(lane)) failBatch(batch, error)
   }
   const answered: Deliveries["answered"] = (lane, batch, answer) => {
     const error = answer === undefined ? "REQUEST_TIMED_OUT" : errorName(answer.errorCode)
@@ -77,7 +72,7 @@ export const make = (): Deliveries => {
       const why = Lane.outOfOrder(lane, batch)
       if (why === "lost") failBatch(batch, unavailable(lane, lostMessage))
       if (why === "written") failBatch(batch, unavailable(lane, writtenMessage))
-      if (why === "lost" || why === "forgotten") renew(lane)
+      if (why === "lost" || why === "forgotten") Lane.renew(lane)
     } else if (isTransient(error) || error === "UNKNOWN_TOPIC_OR_PARTITION") {
       // Also "not the leader": it may have been, when it wrote.
       Lane.unclear(lane, batch)
@@ -86,7 +81,7 @@ export const make = (): Deliveries => {
       const why = refused(error, `${at(lane)}${answer?.message ? ` (${answer.message})` : ""}`, lane)
       const splits = why.reason === "RecordTooLarge" || why.reason === "InvalidRecord"
       if (splits && Lane.bisect(lane, batch)) return
-      lane.inFlight.delete(batch)
+      Lane.giveUp(lane, batch)
       failBatch(batch, why)
     }
   }

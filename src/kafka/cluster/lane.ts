@@ -184,12 +184,33 @@ export const outOfOrder = (lane: Lane, batch: LaneBatch): "behind" | "written" |
   return position === 0 ? "forgotten" : "behind"
 }
 
+/**
+ * Takes out a batch that the broker refuses for good. One that may have been written leaves the broker's count in the dark: the next batch
+ * could be taken for this one, and be acknowledged without being written. Then the lane needs a new identity.
+ */
+export const giveUp = (lane: Lane, batch: LaneBatch): void => {
+  lane.inFlight.delete(batch)
+  if (batch.unclear) renew(lane)
+}
+
+/** The same for all that is not under way, for the caller to fail. */
+export const giveUpQueue = (lane: Lane): ReadonlyArray<LaneBatch> => {
+  if (lane.queue.some(({ unclear }) => unclear)) renew(lane)
+  return lane.queue.splice(0)
+}
+
+/** Asks for a new identity as soon as nothing of the lane is under way. */
+export const renew = (lane: Lane): void => {
+  lane.identity = undefined
+}
+
 /** The broker will not take the batch as it is: its halves are queued instead. False: it is a single record, the caller's to fail. */
 export const bisect = (lane: Lane, batch: LaneBatch): boolean => {
   lane.inFlight.delete(batch)
   if (batch.records.count === 1) return false
   const span = batch.span / 2
   const [first, second] = batch.records.halves()
+  // What the broker does not take now, it has not taken before either.
   const half = (ordinal: number, records: RecordBatch, start: number): LaneBatch => ({
     ...batch,
     ordinal,

@@ -144,7 +144,7 @@ export const make = Effect.fnUntraced(function* (
       const { doubtful, expired } = Lane.expire(lane, now - settings.deliveryTimeout)
       for (const batch of expired)
         failBatch(batch, Deliveries.unavailable(lane, `not delivered within ${settings.deliveryTimeout} ms`))
-      if (doubtful) Deliveries.renew(lane)
+      if (doubtful) Lane.renew(lane)
     }
   }
 
