@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Latch, Logger, Metric, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Latch, Logger, Metric, Random, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { describe } from "vitest"
 import { KafkaError, TransactionError } from "../../src/kafka/errors.ts"
@@ -68,6 +68,35 @@ describe("supervisor", () => {
       yield* TestClock.adjust(policy.base)
       expect([bad.counts.runs, good.counts.runs]).toEqual([2, 1])
       expect(stateOf(supervisor, "bad")).toMatchObject({ state: "running", restarts: 1 })
+    }).pipe(quiet)
+  )
+
+  it.effect("does not bring back as one those that crashed together", () =>
+    Effect.gen(function* () {
+      const many = Array.from({ length: 30 }, (_, n) => scripted(`bad-${n}`, [crash]))
+      yield* started(many.map(({ child }) => child))
+      const back = () => many.filter(({ counts }) => counts.runs === 2).length
+      yield* TestClock.adjust(policy.base / 2 - 1)
+      expect(back()).toBe(0)
+      yield* TestClock.adjust(policy.base / 4)
+      expect(back()).toBeGreaterThan(0)
+      expect(back()).toBeLessThan(many.length)
+      yield* TestClock.adjust(policy.base / 4 + 1)
+      expect(back()).toBe(many.length)
+    }).pipe(quiet, Random.withSeed("jitter"))
+  )
+
+  it.effect("says since when a child that crashes again and again has been in trouble", () =>
+    Effect.gen(function* () {
+      const { child } = scripted("bad", times(policy.intensity + 1, crash))
+      yield* TestClock.setTime(1_000)
+      const supervisor = yield* started([child])
+      yield* TestClock.adjust(policy.base * 2 ** policy.intensity)
+      expect(stateOf(supervisor, "bad")).toMatchObject({
+        state: "failed",
+        restarts: policy.intensity + 1,
+        trouble: { since: "1970-01-01T00:00:01.000Z", cause: "a bug in the machinery" }
+      })
     }).pipe(quiet)
   )
 
