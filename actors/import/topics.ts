@@ -1,15 +1,20 @@
 import { Schema } from "effect"
 import { Topic } from "../../src/index.ts"
 import { Dialect } from "./csv/dialect.ts"
+import { ImportId } from "./import-id.ts"
 
 /** No import has more parts: the upload's limits keep below it, and a bitmap of them stays small. */
 export const maxParts = 10_000
 
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 const PartNumber = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: maxParts - 1 }))
+const RowNumber = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 31 - 1 }))
 /** A UUIDv7 made when the upload ended: of two imports, the one with the greater seal is the later. */
 const SealId = Schema.String.check(Schema.isUUID(7))
 const Channel = Schema.optionalKey(Schema.String)
+
+/** What the views keep as text: no database holds a NUL in all of them. */
+const Text = Schema.String.check(Schema.isPattern(/^[^\0]*$/, { expected: "text without a NUL" }))
 
 /** A part in `import-uploads`, by its place in the log: the claim a job checks. */
 export const PartClaim = Schema.Struct({
@@ -22,6 +27,8 @@ export const PartClaim = Schema.Struct({
   reject: Schema.optionalKey(Schema.Literals(["too-long", "quote-not-closed"]))
 })
 export type PartClaim = typeof PartClaim.Type
+
+const importKeyForm = /^([0-9a-f-]{36})\/(\d{1,9})$/
 
 /** A part's rows as uploaded, keyed `importId/part`. Nothing reads it but jobs, by partition and offset. */
 export const importUploads = Topic.bytes("import-uploads", { cleanup: "7 days" })
@@ -42,6 +49,7 @@ const PartEnded = Schema.TaggedStruct("PartEnded", {
 
 /** Commands and decisions about an import, keyed importId. */
 export const imports = Topic.make("imports", {
+  key: ImportId,
   value: Schema.Union([Seal, Cancel, PartEnded]),
   cleanup: "7 days"
 })
@@ -58,19 +66,15 @@ export type ImportJob = (typeof importJobs)["~value"]
  * of different partitions do not compare, and parts are finished in any order.
  */
 export const contacts = Topic.make("contacts", {
-  value: Schema.Struct({
-    name: Schema.String,
-    company: Schema.String,
-    phone: Schema.String,
-    seal: Schema.String,
-    row: Count
-  }),
+  key: Schema.String.check(Schema.isPattern(/^[^\p{Cc}\p{Cs}]{1,254}$/u, { expected: "an e-mail address" })),
+  value: Schema.Struct({ name: Text, company: Text, phone: Text, seal: SealId, row: RowNumber }),
   cleanup: "compact"
 })
 
 /** A row that was not imported, keyed `importId/row`. `record` is the row as CSV with commas. */
 export const importRejects = Topic.make("import-rejects", {
-  value: Schema.Struct({ reason: Schema.String, record: Schema.String }),
+  key: Schema.String.check(Schema.isPattern(importKeyForm, { expected: "importId/row" })),
+  value: Schema.Struct({ reason: Text, record: Text }),
   cleanup: "7 days"
 })
 
@@ -81,6 +85,7 @@ const Cancelled = Schema.TaggedStruct("Cancelled", {})
 
 /** What is counted, keyed importId. `Cancelled`: no further part will be reported. */
 export const importProgress = Topic.make("import-progress", {
+  key: ImportId,
   value: Schema.Union([Split, PartCompleted, PartFailed, Cancelled]),
   cleanup: "7 days"
 })
@@ -90,6 +95,6 @@ export const importKey = (importId: string, n: number): string => `${importId}/$
 
 /** `importId/part` or `importId/row` taken apart; undefined where it is none. */
 export const parseImportKey = (key: string): { readonly importId: string; readonly n: number } | undefined => {
-  const found = /^([0-9a-f-]{36})\/(\d{1,9})$/.exec(key)
+  const found = importKeyForm.exec(key)
   return found === null ? undefined : { importId: found[1]!, n: Number(found[2]) }
 }

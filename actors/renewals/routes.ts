@@ -1,16 +1,10 @@
-import { Effect, Layer, Option } from "effect"
+import { Effect, Layer, Option, Schema } from "effect"
 import { HttpRouter } from "effect/http"
 import { json, jsonBody, Log, problem, requestedChannel } from "../../src/index.ts"
 import { subscriptionsView } from "./subscriptions-view.ts"
-import { subscriptions, Terms } from "./topics.ts"
+import { subscriptions, Terms, UserId } from "./topics.ts"
 
-const longestId = 256
-
-const userId = Effect.map(HttpRouter.params, (params) => params["userId"] ?? "")
-
-/** No user has such an id: it would not fit where it has to go. */
-const refused = (id: string) =>
-  id.length <= longestId ? undefined : problem(400, "InvalidRequest", `a user id has at most ${longestId} characters`)
+const userId = Effect.map(HttpRouter.schemaPathParams(Schema.Struct({ userId: UserId })), ({ userId }) => userId)
 
 /** 202: the terms hold from the next due time on, whether they are new or changed. */
 const putSubscription = HttpRouter.add(
@@ -18,8 +12,6 @@ const putSubscription = HttpRouter.add(
   "/subscriptions/:userId",
   Effect.gen(function* () {
     const id = yield* userId
-    const invalid = refused(id)
-    if (invalid !== undefined) return invalid
     const channel = yield* requestedChannel
     const terms = yield* jsonBody(Terms)
     const reported = channel === undefined ? {} : { channel }
@@ -34,8 +26,6 @@ const deleteSubscription = HttpRouter.add(
   "/subscriptions/:userId",
   Effect.gen(function* () {
     const id = yield* userId
-    const invalid = refused(id)
-    if (invalid !== undefined) return invalid
     yield* (yield* Log).append(subscriptions, id, { _tag: "Cancel" })
     return json({ userId: id }, 202)
   })
@@ -47,7 +37,7 @@ const getSubscription = HttpRouter.add(
   Effect.gen(function* () {
     const id = yield* userId
     return Option.match(yield* subscriptionsView.find(id), {
-      onNone: () => problem(404, "UnknownSubscription", `no subscription of ${JSON.stringify(id.slice(0, longestId))}`),
+      onNone: () => problem(404, "UnknownSubscription", `no subscription of ${JSON.stringify(id)}`),
       onSome: (account) => json({ userId: id, ...account })
     })
   })

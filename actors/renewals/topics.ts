@@ -19,8 +19,16 @@ export const Subscribe = Schema.TaggedStruct("Subscribe", {
 })
 export type Subscribe = typeof Subscribe.Type
 
+/** Part of a path, of a key and of an index: short, and text that every database holds. */
+export const UserId = Schema.String.check(
+  Schema.isPattern(/^[^\p{Cc}\p{Cs}]{1,256}$/u, {
+    expected: "a user id of 1 to 256 characters, no control characters"
+  })
+)
+
 /** Commands, keyed userId. */
 export const subscriptions = Topic.make("subscriptions", {
+  key: UserId,
   value: Schema.Union([Subscribe, Schema.TaggedStruct("Cancel", {})])
 })
 
@@ -49,6 +57,7 @@ export type ChargeRecord = typeof Charge.Type
  * made anew knows every subscription that renews once a year.
  */
 export const charges = Topic.make("charges", {
+  key: UserId,
   value: Schema.Union([
     Charge,
     Schema.TaggedStruct("Scheduled", { subscription: Subscribed }),

@@ -2,13 +2,8 @@ import { Effect, Layer, Option, Schema } from "effect"
 import { HttpRouter, HttpServerRequest } from "effect/http"
 import { json, jsonBody, jsonText, type KafkaError, Log, Page, problem, refuse } from "../../src/index.ts"
 import { findInstalledApps, listSites } from "./installed-apps.ts"
-import { SiteMetadata, siteMetadata } from "./topics.ts"
+import { Id, SiteMetadata, siteMetadata } from "./topics.ts"
 
-const Id = Schema.String.check(
-  Schema.isMinLength(1),
-  Schema.isMaxLength(200),
-  Schema.isPattern(/^\P{Cc}*$/u, { expected: "an id without control characters" })
-)
 const siteId = Effect.map(HttpRouter.schemaPathParams(Schema.Struct({ siteId: Id })), ({ siteId }) => siteId)
 const appId = Effect.map(HttpRouter.schemaPathParams(Schema.Struct({ appId: Id })), ({ appId }) => appId)
 

@@ -4,8 +4,12 @@ import { ConfigValue } from "../config/site-config.ts"
 
 /** Of two versions of a site the greater is the later, whatever the order in which they arrive. */
 const Version = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
-const AppId = Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(200))
-const Apps = Schema.Array(AppId).check(Schema.isMaxLength(10_000))
+
+/** Of a site or an app: part of a path, of a key and of an index, so short, and text that every database holds. */
+export const Id = Schema.String.check(
+  Schema.isPattern(/^[^\p{Cc}\p{Cs}]{1,200}$/u, { expected: "an id of 1 to 200 characters, no control characters" })
+)
+const Apps = Schema.Array(Id).check(Schema.isMaxLength(10_000))
 
 /** What is known of a site; only the version and the apps are projected, the rest is published as it came. */
 export const SiteMetadata = Schema.StructWithRest(
@@ -15,7 +19,7 @@ export const SiteMetadata = Schema.StructWithRest(
 export type SiteMetadata = typeof SiteMetadata.Type
 
 /** Sites as their owners publish them, keyed siteId. A null deletes. */
-export const siteMetadata = Topic.make("site-metadata", { value: SiteMetadata, cleanup: "compact" })
+export const siteMetadata = Topic.make("site-metadata", { key: Id, value: SiteMetadata, cleanup: "compact" })
 
 /**
  * The site that a connector's key names: as text, as JSON text, or by the key column, with or without a schema. Empty where it
@@ -33,7 +37,7 @@ const siteOfKey = (key: string): string => {
 }
 
 const CdcKey = Schema.String.pipe(
-  Schema.decodeTo(Schema.String.check(Schema.isMinLength(1)), {
+  Schema.decodeTo(Id, {
     decode: SchemaGetter.transform(siteOfKey),
     encode: SchemaGetter.transform((siteId: string) => JSON.stringify({ site_id: siteId }))
   })

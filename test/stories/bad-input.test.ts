@@ -1,4 +1,4 @@
-import { assert, layer } from "@effect/vitest"
+import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect, Result } from "effect"
 import { actorOf, isRoutes } from "../../src/actor/topology.ts"
 import type { AnyTopic } from "../../src/index.ts"
@@ -57,6 +57,9 @@ const inboxes: ReadonlyArray<readonly [name: string, topics: ReadonlyArray<AnyTo
 const isProjection = (name: string) =>
   topology.nodes.some((node) => !isRoutes(node) && node.kind === "projection" && node.name === name)
 
+/** Keys that some database cannot hold as text, or not as a part of an index. */
+const unholdable = ["a\0b", "k".repeat(3_000), "\n"]
+
 /** Where every topic that the system reads ends, and its configuration; a command may be refused by who reads it. */
 const ends = Effect.gen(function* () {
   const { kafka } = yield* World
@@ -78,6 +81,18 @@ const quiet = until(get("/actors"), (actors) =>
     )
   })
 )
+
+describe("a key that no table can hold", () => {
+  for (const [name, topics] of inboxes.filter(([name]) => isProjection(name))) {
+    for (const { codec, name: topic } of topics) {
+      it(`in ${topic} is no key to ${name}: a flood of such records is no trouble of the database's`, () => {
+        for (const key of unholdable) {
+          assert.isTrue(Result.isFailure(codec.decodeKey(Buffer.from(key))), key.slice(0, 50))
+        }
+      })
+    }
+  }
+})
 
 layer(embedded(), { excludeTestServices: true })("whatever anybody sends", (it) => {
   it.effect(

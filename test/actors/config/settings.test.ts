@@ -75,6 +75,8 @@ describe("imports.outstanding", () => {
     parts: Array.from({ length: 60 }, (_, part) => claim(part + 2))
   }
 
+  const [one, other] = ["01a210f6-1524-746a-b7fb-5cc7998ee2c4", "01a210f6-1526-74ff-996e-50e49632499a"]
+
   /** Parts of an import that were handed out so far. */
   const handedOut = Effect.fnUntraced(function* (importId: string) {
     const jobs = yield* (yield* TestKit).read(importJobs)
@@ -91,21 +93,21 @@ describe("imports.outstanding", () => {
     "holds from the next part that ends on, also for an import that runs, and none hangs when it is lowered",
     () =>
       Effect.gen(function* () {
-        yield* send("a", seal)
-        assert.strictEqual(yield* handedOut("a"), defaultJobs)
+        yield* send(one, seal)
+        assert.strictEqual(yield* handedOut(one), defaultJobs)
         yield* configure("imports.outstanding", 20)
-        yield* send("a", ended(0))
-        assert.strictEqual(yield* handedOut("a"), 21)
+        yield* send(one, ended(0))
+        assert.strictEqual(yield* handedOut(one), 21)
         // Lowered: as many as there may be are out until enough have ended.
         yield* configure("imports.outstanding", 2)
-        for (let part = 1; part <= 18; part++) yield* send("a", ended(part))
-        assert.strictEqual(yield* handedOut("a"), 21)
-        yield* send("a", ended(19))
-        assert.strictEqual(yield* handedOut("a"), 22)
+        for (let part = 1; part <= 18; part++) yield* send(one, ended(part))
+        assert.strictEqual(yield* handedOut(one), 21)
+        yield* send(one, ended(19))
+        assert.strictEqual(yield* handedOut(one), 22)
         // What is no number of parts leaves the default: nothing stops.
         yield* configure("imports.outstanding", 0)
-        yield* send("b", seal)
-        assert.strictEqual(yield* handedOut("b"), defaultJobs)
+        yield* send(other, seal)
+        assert.strictEqual(yield* handedOut(other), defaultJobs)
       }).pipe(Effect.provide(Layer.provideMerge(kit, Logger.layer([]))))
   )
 

@@ -107,9 +107,10 @@ describe("PUT /subscriptions/{userId}", () => {
           yield* ask("PUT", "/subscriptions/ada?channel=a&channel=b", put),
           yield* ask("PUT", `/subscriptions/${"a".repeat(257)}`, put),
           yield* ask("DELETE", `/subscriptions/${"a".repeat(257)}`),
+          yield* ask("PUT", "/subscriptions/%0A", put),
           yield* ask("POST", "/subscriptions/ada", put)
         ].map(({ status }) => status)
-        assert.deepStrictEqual(statuses, [415, 415, 413, 403, 403, 400, 400, 405])
+        assert.deepStrictEqual(statuses, [415, 415, 413, 403, 403, 400, 400, 400, 405])
         assert.deepStrictEqual(appended, [])
       })
   )

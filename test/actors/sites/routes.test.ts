@@ -71,6 +71,8 @@ describe("PUT /sites/{siteId}", () => {
     ["no apps", JSON.stringify({ owner: "ada", version: 1 })],
     ["apps that are no list", JSON.stringify({ ...site(1), installedApps: "shop" })],
     ["an app without an id", JSON.stringify(site(1, ""))],
+    ["an app whose id no database holds", JSON.stringify(site(1, "a\u0000"))],
+    ["an app with half a character", JSON.stringify(site(1, "\ud800"))],
     ["an app with an endless id", JSON.stringify(site(1, "x".repeat(201)))],
     [
       "endless lists in lists",

@@ -85,6 +85,23 @@ describe("the story of a site", () => {
   )
 })
 
+describe("a flood of records that nobody could read out of a table", () => {
+  story(
+    "becomes dead letters, and the next site is told as ever",
+    Effect.gen(function* () {
+      const flood = Array.from({ length: 150 }, (_, n) => [
+        plain(`app${n}`, 1, ["a\0"]),
+        plain(`half${n}`, 1, ["\ud800", "\ud801"]),
+        plain(`key${n}\0`, 1, ["shop"]),
+        cdc("c", `key${n}\0`, 1, ["shop"])
+      ])
+      yield* told(...flood.flat(), plain("s1", 1, ["shop"]))
+      assert.strictEqual(yield* apps("s1"), "v1: shop")
+      assert.strictEqual(yield* deadLetters, 600)
+    })
+  )
+})
+
 describe("a rebuild", () => {
   story(
     "answers the same, also from a log that was compacted, and goes on",
