@@ -1,4 +1,4 @@
-import { Context, Effect, Layer, Queue } from "effect"
+import { Config, Context, Effect, Layer, Queue } from "effect"
 import process from "node:process"
 
 export type Signal = "SIGINT" | "SIGTERM" | "the end of npx"
@@ -7,8 +7,10 @@ export type Signal = "SIGINT" | "SIGTERM" | "the end of npx"
  * npx runs a program in a shell, and hands a signal on to that shell alone, which dies of it: what the program can notice is that its
  * parent is another one.
  */
-const isUnderNpx = (): boolean =>
-  process.versions["deno"] === undefined && process.platform !== "win32" && process.env["npm_lifecycle_event"] === "npx"
+const isUnderNpx = Config.String("npm_lifecycle_event").pipe(
+  Effect.map((event) => event === "npx" && process.platform !== "win32"),
+  Effect.orElseSucceed(() => false)
+)
 
 /** How often a program under npx looks. */
 const look = "250 millis"
@@ -27,7 +29,7 @@ export class Signals extends Context.Service<Signals, { readonly next: Effect.Ef
         isHeard = true
         Queue.offerUnsafe(queue, signal)
       }
-      if (isUnderNpx()) {
+      if (yield* isUnderNpx) {
         const parent = process.ppid
         yield* Effect.sync(() => process.ppid !== parent).pipe(
           Effect.delay(look),
