@@ -37,6 +37,16 @@ const rows: ReadonlyArray<Row> = [
         queries: [[`max by (actor) (sixfold_dead_letters{${of},actor=~"$actor"})`, "{{actor}}"]]
       },
       {
+        title: "Age of the oldest dead letter",
+        unit: "s",
+        queries: [
+          [
+            `time() - min by (actor) (sixfold_dead_letters_oldest_timestamp_seconds{${of},actor=~"$actor"})`,
+            "{{actor}}"
+          ]
+        ]
+      },
+      {
         title: "Restarts in ten minutes",
         unit: "short",
         queries: [

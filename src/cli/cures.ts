@@ -137,7 +137,10 @@ const replicaTroubles = (way: Way, actor: string, replica: ReplicaStatus): Reado
   ]
 }
 
-const letterTroubles = (way: Way, { deadLetters, kind, name }: ActorStatus): ReadonlyArray<Trouble> => {
+const letterTroubles = (
+  way: Way,
+  { deadLetters, kind, name, oldestDeadLetter }: ActorStatus
+): ReadonlyArray<Trouble> => {
   if (deadLetters === 0) return []
   const command = (action: string) => `sixfold dead-letters ${quoted(name)} ${action}${flagsOf(way)}`
   const path = `/dead-letters/${encodeURIComponent(name)}/replay`
@@ -148,6 +151,7 @@ const letterTroubles = (way: Way, { deadLetters, kind, name }: ActorStatus): Rea
       actor: name,
       what: `${name}, ${deadLetters} dead letter${deadLetters === 1 ? "" : "s"}`,
       cause: "given up; the letters say why",
+      ...(oldestDeadLetter === undefined ? {} : { since: oldestDeadLetter }),
       cures: [
         { command: command("list"), does: "show them" },
         ...replay,

@@ -31,6 +31,8 @@ export interface ActorStatus {
   readonly replicas: ReadonlyArray<ReplicaStatus>
   /** In the actor's dead-letter topic, whoever wrote them. */
   readonly deadLetters: number
+  /** When the oldest of them was given up (ISO 8601). */
+  readonly oldestDeadLetter?: string
 }
 
 /** What operators do with one actor's dead letters. */
@@ -89,10 +91,18 @@ export interface Known {
   readonly children: ReadonlyArray<ChildStatus>
   /** By name. */
   readonly deadLetters: (actor: string) => number
+  /** By name; milliseconds since the epoch. */
+  readonly oldestDeadLetter?: (actor: string) => number | undefined
 }
 
 /** The gateway has no replicas: it runs as long as it is planned. A store's are its writer's. */
-export const statusOf = ({ children, deadLetters, instance, nodes }: Known): ReadonlyArray<ActorStatus> =>
+export const statusOf = ({
+  children,
+  deadLetters,
+  instance,
+  nodes,
+  oldestDeadLetter
+}: Known): ReadonlyArray<ActorStatus> =>
   nodes.map(({ kind, name, replicas: planned }) => {
     const replicas = children
       .filter(({ actor }) => actor === name)
@@ -105,5 +115,13 @@ export const statusOf = ({ children, deadLetters, instance, nodes }: Known): Rea
         ...(trouble && { trouble })
       }))
     const state = kind !== "routes" ? worst(replicas.map(({ state }) => state)) : planned > 0 ? "running" : "stopped"
-    return { name, kind, state, replicas, deadLetters: deadLetters(name) }
+    const oldest = oldestDeadLetter?.(name)
+    return {
+      name,
+      kind,
+      state,
+      replicas,
+      deadLetters: deadLetters(name),
+      ...(oldest === undefined ? {} : { oldestDeadLetter: new Date(oldest).toISOString() })
+    }
   })

@@ -5,7 +5,7 @@ import type { AnyTopology } from "../actor/topology.ts"
 import type { KafkaError } from "../kafka/errors.ts"
 import { Kafka } from "../kafka/kafka.ts"
 import type { TopicSpec } from "../kafka/kafka.ts"
-import type { Batch } from "../kafka/records.ts"
+import type { Batch, KafkaRecord } from "../kafka/records.ts"
 import { deadLetterTopic } from "../projection/topics.ts"
 import { doneWith, ownTopics } from "../runtime/deadLetter.ts"
 
@@ -33,6 +33,8 @@ export interface Place {
 /** The dead letters that nobody has replayed or discarded yet, by topic. What a program that has just started has not read yet is missing. */
 export interface OpenLetters {
   count(topic: string): number
+  /** When the oldest of them was given up, in milliseconds since the epoch. */
+  oldest(topic: string): number | undefined
   /** At most `limit` of them behind a place, ordered by partition and offset. */
   behind(topic: string, place: Place | undefined, limit: number): ReadonlyArray<Place>
 }
@@ -40,10 +42,18 @@ export interface OpenLetters {
 /** Letters of one partition that are listed; of those beyond, only the number is known until some are done with. */
 const mostListed = 100_000
 
+/** How often is looked what the log has deleted by time. */
+const lookEvery = "1 day"
+
+/** Whoever writes a record says when: what is no time of a `Date` is brought to the nearest. */
+const instantOf = ({ timestamp }: KafkaRecord): number => Math.min(Math.max(timestamp, 0), 8.64e15)
+
 interface Open {
-  /** In order. */
-  readonly offsets: Set<number>
+  /** When each was written, by offset, in order. */
+  readonly letters: Map<number, number>
   unlisted: number
+  /** Behind the last one taken. */
+  end: number
 }
 
 /** What is open of one topic, by partition. Pure. */
@@ -58,22 +68,46 @@ export class TopicLetters {
   take({ partition, records }: Pick<Batch, "partition" | "records">): void {
     let open = this.partitions.get(partition)
     if (open === undefined) {
-      open = { offsets: new Set(), unlisted: 0 }
+      open = { letters: new Map(), unlisted: 0, end: 0 }
       this.partitions.set(partition, open)
     }
     for (const record of records) {
       const done = doneWith(record)
       if (done === undefined) {
-        if (open.offsets.size < this.most) open.offsets.add(record.offset)
+        if (open.letters.size < this.most) open.letters.set(record.offset, instantOf(record))
         else open.unlisted++
-      } else if (!open.offsets.delete(done) && open.unlisted > 0) open.unlisted--
+      } else if (!open.letters.delete(done) && open.unlisted > 0) open.unlisted--
+      open.end = record.offset + 1
     }
+  }
+
+  /** The partitions that have any. */
+  get some(): ReadonlyArray<number> {
+    return [...this.partitions].flatMap(([partition, { letters, unlisted }]) =>
+      letters.size + unlisted > 0 ? [partition] : []
+    )
+  }
+
+  /** The log begins at this offset now: what was before has been deleted. */
+  forget(partition: number, begin: number): void {
+    const open = this.partitions.get(partition)
+    if (open === undefined) return
+    for (const offset of open.letters.keys()) {
+      if (offset >= begin) break
+      open.letters.delete(offset)
+    }
+    if (begin >= open.end) open.unlisted = 0
   }
 
   get count(): number {
     let count = 0
-    for (const { offsets, unlisted } of this.partitions.values()) count += offsets.size + unlisted
+    for (const { letters, unlisted } of this.partitions.values()) count += letters.size + unlisted
     return count
+  }
+
+  get oldest(): number | undefined {
+    const first = [...this.partitions.values()].flatMap(({ letters }) => letters.values().next().value ?? [])
+    return first.length === 0 ? undefined : Math.min(...first)
   }
 
   behind(place: Place | undefined, limit: number): ReadonlyArray<Place> {
@@ -82,7 +116,7 @@ export class TopicLetters {
     for (const partition of numbers) {
       if (place !== undefined && partition < place.partition) continue
       const after = place?.partition === partition ? place.offset : -1
-      for (const offset of this.partitions.get(partition)!.offsets) {
+      for (const offset of this.partitions.get(partition)!.letters.keys()) {
         if (offset <= after) continue
         if (found.length === limit) return found
         found.push({ partition, offset })
@@ -108,6 +142,7 @@ export const view = (topics: ReadonlyArray<TopicSpec>): View => {
   return {
     open: {
       count: (topic) => open.get(topic)?.count ?? 0,
+      oldest: (topic) => open.get(topic)?.oldest,
       behind: (topic, place, limit) => open.get(topic)?.behind(place, limit) ?? []
     },
     run: Effect.gen(function* () {
@@ -120,6 +155,14 @@ export const view = (topics: ReadonlyArray<TopicSpec>): View => {
           yield* reader.seek({ topic, partition }, yield* kafka.topics.beginOffset({ topic, partition }))
         }
       }
+      const forget = Effect.gen(function* () {
+        for (const [topic, letters] of open) {
+          for (const partition of letters.some) {
+            letters.forget(partition, yield* kafka.topics.beginOffset({ topic, partition }))
+          }
+        }
+      })
+      yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(lookEvery), Effect.ignore(forget))))
       while (true) for (const batch of yield* reader.poll) open.get(batch.topic)?.take(batch)
     })
   }

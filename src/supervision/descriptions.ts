@@ -39,13 +39,17 @@ const replica = object(
   ["trouble", "silentSince"]
 )
 const kind = { enum: ["keyed", "projection", "kv", "routes"] }
-const actor = object({
-  name: text,
-  kind,
-  state: { enum: ["starting", "restoring", "running", "waiting", "draining", "failed", "stopped"] },
-  replicas: list(replica),
-  deadLetters: count
-})
+const actor = object(
+  {
+    name: text,
+    kind,
+    state: { enum: ["starting", "restoring", "running", "waiting", "draining", "failed", "stopped"] },
+    replicas: list(replica),
+    deadLetters: count,
+    oldestDeadLetter: text
+  },
+  ["oldestDeadLetter"]
+)
 const node = object(
   {
     name: text,

@@ -44,6 +44,14 @@ export const actorFamilies = (actors: ReadonlyArray<ActorStatus>): ReadonlyArray
         .map(({ deadLetters, name: actor }) => ({ labels: { actor }, value: deadLetters }))
     },
     {
+      name: "sixfold_dead_letters_oldest_timestamp_seconds",
+      type: "gauge",
+      help: "When the oldest of the dead letters was given up, since the epoch.",
+      samples: actors.flatMap(({ name: actor, oldestDeadLetter }) =>
+        oldestDeadLetter === undefined ? [] : [{ labels: { actor }, value: Date.parse(oldestDeadLetter) / 1_000 }]
+      )
+    },
+    {
       name: "sixfold_replica_state",
       type: "gauge",
       help: "1 for the state the replica is in.",

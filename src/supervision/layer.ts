@@ -113,7 +113,8 @@ const start = Effect.fnUntraced(function* (topology: AnyTopology, options: Layer
       nodes,
       instance: place.instance,
       children: supervisor.status(),
-      deadLetters: (actor) => view.open.count(deadLetters.get(actor)?.name ?? "")
+      deadLetters: (actor) => view.open.count(deadLetters.get(actor)?.name ?? ""),
+      oldestDeadLetter: (actor) => view.open.oldest(deadLetters.get(actor)?.name ?? "")
     })
   const database = hasTables(nodes, options.gateway !== undefined)
     ? yield* Effect.transposeOption(Option.fromUndefinedOr(options.database))

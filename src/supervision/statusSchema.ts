@@ -42,5 +42,6 @@ export const ActorStatusSchema: Schema.Codec<ActorStatus> = Schema.Struct({
   kind: Schema.Literals(["keyed", "projection", "kv", "routes"]),
   state: StateSchema,
   replicas: Schema.Array(ReplicaSchema),
-  deadLetters: Count
+  deadLetters: Count,
+  oldestDeadLetter: Schema.optionalKey(Schema.String)
 })

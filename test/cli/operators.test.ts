@@ -122,7 +122,9 @@ describe("sixfold status", () => {
       yield* post(url, "judge", "bob", "bad")
       const answer = yield* until(url, has("judge, 2 dead letters"))
       assert.strictEqual(answer.code, 1)
-      const [list, replay, discard] = curesOf(answer, "judge, 2 dead letters").cures
+      const letters = curesOf(answer, "judge, 2 dead letters")
+      assert.match(letters.cause, /, since 20\S+Z \(\d+ s\)$/)
+      const [list, replay, discard] = letters.cures
       const shown = yield* shell(list!)
       assert.strictEqual(shown.out.at(-1), "2 dead letters")
       assert.match(shown.out.join("\n"), /"bob" .*Bad.*this word is bad/)

@@ -1,12 +1,16 @@
 import { expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
 import { describe } from "vitest"
+import { EmbeddedBroker, layerMemory } from "../../src/kafka/embedded/embedded.ts"
+import { Kafka } from "../../src/kafka/kafka.ts"
 import type { KafkaRecord } from "../../src/kafka/records.ts"
-import { doneRecord } from "../../src/runtime/deadLetter.ts"
-import { TopicLetters } from "../../src/supervision/deadLetters.ts"
+import { doneRecord, ownTopics } from "../../src/runtime/deadLetter.ts"
+import { TopicLetters, view } from "../../src/supervision/deadLetters.ts"
 
-const letter = (offset: number): KafkaRecord => ({
+const letter = (offset: number, timestamp = 0): KafkaRecord => ({
   offset,
-  timestamp: 0,
+  timestamp,
   key: null,
   value: new Uint8Array(1),
   headers: []
@@ -37,4 +41,59 @@ describe("the open letters of a topic", () => {
     expect(letters.count).toBe(2)
     expect(letters.behind(undefined, 10)).toEqual([{ partition: 0, offset: 1 }])
   })
+
+  it("know the oldest, over all partitions", () => {
+    const letters = new TopicLetters()
+    expect(letters.oldest).toBeUndefined()
+    letters.take({ partition: 1, records: [letter(0, 30), letter(1, 40)] })
+    letters.take({ partition: 0, records: [letter(5, 20)] })
+    expect(letters.oldest).toBe(20)
+    letters.take({ partition: 0, records: [done(6, 5)] })
+    expect(letters.oldest).toBe(30)
+  })
+
+  it.each([-1, 1e18])("have a time that can be told, whatever their writer said: %d", (timestamp) => {
+    const letters = new TopicLetters()
+    letters.take({ partition: 0, records: [letter(0, timestamp)] })
+    expect(() => new Date(letters.oldest!).toISOString()).not.toThrow()
+  })
+
+  it("are no more, once the log has deleted them by time", () => {
+    const letters = new TopicLetters(2)
+    letters.take({ partition: 0, records: [letter(0, 10), letter(4, 20), letter(5, 30)] })
+    letters.forget(1, 9)
+    letters.forget(0, 4)
+    expect([letters.count, letters.oldest]).toEqual([2, 20])
+    expect(letters.behind(undefined, 10)).toEqual([{ partition: 0, offset: 4 }])
+    letters.forget(0, 6)
+    expect([letters.count, letters.oldest]).toEqual([0, undefined])
+  })
+})
+
+describe("the view of dead letters", () => {
+  it.effect("counts no more what the log has deleted by time", () =>
+    Effect.gen(function* () {
+      const [kafka, { control }] = [yield* Kafka, yield* EmbeddedBroker]
+      const inbox = { name: "words", partitions: 2, cleanup: "delete" } as const
+      const { deadLetters } = ownTopics("mailer", inbox)
+      yield* kafka.topics.ensure([deadLetters])
+      const { open, run } = view([deadLetters])
+      yield* Effect.forkScoped(run)
+      const { headers, key, value } = letter(0)
+      const send = (partition: number, timestamp: number) =>
+        Effect.flatMap(kafka.producer, (producer) =>
+          producer.send([{ topic: deadLetters.name, partition, key, value, headers, timestamp }])
+        )
+      const day = 86_400_000
+      const pass = Effect.andThen(control.clean, TestClock.adjust("1 day"))
+      yield* send(0, 0)
+      yield* send(1, 5 * day)
+      yield* TestClock.adjust("29 days")
+      yield* pass
+      expect([open.count(deadLetters.name), open.oldest(deadLetters.name)]).toEqual([2, 0])
+      yield* TestClock.adjust("1 day")
+      yield* pass
+      expect([open.count(deadLetters.name), open.oldest(deadLetters.name)]).toEqual([1, 5 * day])
+    }).pipe(Effect.scoped, Effect.provide(layerMemory))
+  )
 })

@@ -33,7 +33,13 @@ const child = (replica: number, state: ChildStatus["state"]): ChildStatus => ({
 })
 const letters = (actor: string) => (actor === "renewals" ? 9 : 0)
 const status = () =>
-  statusOf({ nodes, instance: "p1", children: [child(0, "running"), child(1, "failed")], deadLetters: letters })
+  statusOf({
+    nodes,
+    instance: "p1",
+    children: [child(0, "running"), child(1, "failed")],
+    deadLetters: letters,
+    oldestDeadLetter: (actor) => (actor === "renewals" ? 1_500 : undefined)
+  })
 
 /** The answers of the routes, and what was asked of which actors. */
 const served = Effect.gen(function* () {
@@ -111,7 +117,8 @@ describe("routes of operations", () => {
           { instance: "p1", replica: 0, state: "running", partitions: child(0, "running").partitions, restarts: 4 },
           { instance: "p1", replica: 1, state: "failed", partitions: child(0, "running").partitions, restarts: 4 }
         ],
-        deadLetters: 9
+        deadLetters: 9,
+        oldestDeadLetter: "1970-01-01T00:00:01.500Z"
       }
       expect(yield* ask("GET", "/actors/renewals")).toEqual({ status: 200, body: renewals })
       expect((yield* ask("GET", "/actors")).body).toEqual([
@@ -220,6 +227,7 @@ describe("routes of operations", () => {
       expect(body).toContain('sixfold_replica_state{actor="renewals",replica="1",state="failed"} 1\n')
       expect(body).toContain('sixfold_replica_restarts_total{actor="renewals",replica="0"} 4\n')
       expect(body).toContain('sixfold_dead_letters{actor="renewals"} 9\n')
+      expect(body).toContain('sixfold_dead_letters_oldest_timestamp_seconds{actor="renewals"} 1.5\n')
       expect(body).toContain('sixfold_partition_lag{actor="renewals",replica="0",partition="3"} 7\n')
       expect(body).toContain('sixfold_partition_held{actor="renewals",replica="0",partition="3"} 1\n')
       expect(body).toMatch(/^process_resident_memory_bytes [1-9]\d+$/m)
