@@ -1,6 +1,5 @@
 import { expect } from "vitest"
 import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core"
-import type { Program } from "./program.ts"
 
 /** Longer than anything takes on a busy machine. */
 const patience = 30_000
@@ -11,7 +10,7 @@ export const complaints = new WeakMap<Page, Array<string>>()
 /** The dashboard at a view. The page fails a test that it complains in: see `expectQuiet`. */
 export const openPage = async (
   browser: Browser,
-  program: Program,
+  program: { readonly url: string },
   view = "",
   options: BrowserContextOptions = {},
   before: (page: Page) => Promise<unknown> = () => Promise.resolve()
