@@ -66,6 +66,41 @@ const restart = (way: Way, actor: string, { instance }: ReplicaStatus): Cure => 
   }
 }
 
+const topics = (does: string): Cure => ({ command: "sixfold topics …", does })
+
+const rebuild = (way: Way, actor: string): Cure => ({
+  command: `sixfold projection rebuild ${quoted(actor)}${flagsOf(way)}`,
+  does: "make its table anew from the log",
+  path: `/projections/${encodeURIComponent(actor)}/rebuild`
+})
+
+/** Kafka's own tool; the cause names the offset. */
+const commit = (actor: string, to: string, does: string): Cure => ({
+  command: `kafka-consumer-groups.sh … --group APP.${quoted(actor)} --topic TOPIC:PARTITION --reset-offsets ${to} --execute`,
+  does
+})
+
+/** What people do about an error, by its tag and reason. What else the brokers refuse is asked of them. */
+const errorCure = (way: Way, actor: string, error: string): Cure | undefined => {
+  switch (error) {
+    case "KafkaError/Unavailable":
+      return topics("ask the brokers; it goes on once they answer")
+    case "KafkaError/TopicMissing":
+      return { command: "sixfold topics --create …", does: "make the topics that are missing" }
+    case "ProjectionError/OtherLog":
+    case "ProjectionError/BeyondEnd":
+    case "ProjectionError/InboxOverrun":
+    case "ProjectionError/TooManyRefused":
+      return rebuild(way, actor)
+    case "ReplicaError/PositionMismatch":
+      return commit(actor, "--to-offset OFFSET", "commit what the changelog says")
+    case "ReplicaError/InboxOverrun":
+      return commit(actor, "--to-earliest", "accept that they are lost")
+    default:
+      return error.startsWith("KafkaError/") ? topics("see what the brokers have, or refuse") : undefined
+  }
+}
+
 const isPaused = (cause: string): boolean => cause === "paused by an operator"
 
 const keyTrouble = (way: Way, actor: string, { cause, key, since }: NonNullable<PartitionStatus["held"]>): Trouble => ({
@@ -103,6 +138,7 @@ const replicaTroubles = (way: Way, actor: string, replica: ReplicaStatus): Reado
     ]
     return [{ actor, what, cause, since: silentSince, cures }]
   }
+  const cure = trouble?.error === undefined ? undefined : errorCure(way, actor, trouble.error)
   const down: ReadonlyArray<Trouble> =
     state !== "failed" && state !== "waiting"
       ? []
@@ -112,7 +148,7 @@ const replicaTroubles = (way: Way, actor: string, replica: ReplicaStatus): Reado
             what: `${what}: ${state}`,
             cause: trouble?.cause ?? "see the log of its process",
             ...(trouble === undefined ? {} : { since: trouble.since }),
-            cures: [restart(way, actor, replica)]
+            cures: [...(cure === undefined ? [] : [cure]), restart(way, actor, replica)]
           }
         ]
   return [

@@ -36,6 +36,8 @@ export interface Child<E = unknown, R = never> {
 export interface Trouble {
   readonly since: string
   readonly cause: string
+  /** The error by its tag and reason, where it is one of ours: `ReplicaError/PositionMismatch`. */
+  readonly error?: string
 }
 
 /** A child as it is now. */

@@ -33,7 +33,7 @@ const replica = object(
     state: text,
     partitions: list(partition),
     restarts: count,
-    trouble: object({ since: text, cause: text }),
+    trouble: object({ since: text, cause: text, error: text }, ["error"]),
     silentSince: text
   },
   ["trouble", "silentSince"]

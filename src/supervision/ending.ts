@@ -24,19 +24,25 @@ const endings: Readonly<Record<string, Ending>> = {
   "ReplicaError/MemoryExceeded": "refused"
 }
 
-const endingOf = (error: unknown): Ending => {
-  if (SqlError.isSqlError(error)) return error.isRetryable ? "away" : "crash"
-  if (!Predicate.hasProperty(error, "_tag")) return "crash"
-  const reason = Predicate.hasProperty(error, "reason")
-    ? error.reason
-    : Predicate.hasProperty(error, "outcome")
-      ? error.outcome
-      : ""
-  return endings[`${String(error._tag)}/${String(reason)}`] ?? "crash"
+const nameOf = (error: unknown): string | undefined => {
+  if (SqlError.isSqlError(error)) return "SqlError"
+  if (!Predicate.hasProperty(error, "_tag")) return undefined
+  if (Predicate.hasProperty(error, "reason")) return `${String(error._tag)}/${String(error.reason)}`
+  return Predicate.hasProperty(error, "outcome") ? `${String(error._tag)}/${String(error.outcome)}` : String(error._tag)
 }
 
-/** Why a child's run ended. A defect beside a typed error is still a crash; so is a run that just ends. */
-export const ending = (exit: Exit.Exit<unknown, unknown>): Ending =>
+/** What a run failed with; none where it just ended. A defect beside a typed error counts for more. */
+const errorOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
   Exit.isFailure(exit) && !Cause.hasDies(exit.cause)
-    ? Option.match(Cause.findErrorOption(exit.cause), { onNone: () => "crash" as const, onSome: endingOf })
-    : "crash"
+    ? Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+    : undefined
+
+/** The error that a run ended with by its tag and reason: `ReplicaError/PositionMismatch`. None for a crash without one. */
+export const errorName = (exit: Exit.Exit<unknown, unknown>): string | undefined => nameOf(errorOf(exit))
+
+/** Why a child's run ended. A defect beside a typed error is still a crash; so is a run that just ends. */
+export const ending = (exit: Exit.Exit<unknown, unknown>): Ending => {
+  const error = errorOf(exit)
+  if (SqlError.isSqlError(error)) return error.isRetryable ? "away" : "crash"
+  return endings[nameOf(error) ?? ""] ?? "crash"
+}

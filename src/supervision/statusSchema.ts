@@ -32,7 +32,9 @@ const ReplicaSchema = Schema.Struct({
   state: StateSchema,
   partitions: Schema.Array(PartitionSchema),
   restarts: Count,
-  trouble: Schema.optionalKey(Schema.Struct({ since: Schema.String, cause: Schema.String })),
+  trouble: Schema.optionalKey(
+    Schema.Struct({ since: Schema.String, cause: Schema.String, error: Schema.optionalKey(Schema.String) })
+  ),
   silentSince: Schema.optionalKey(Schema.String)
 })
 

@@ -1,6 +1,6 @@
 import { Cause, Clock, Deferred, Effect, Exit, Fiber, Predicate, Random, Schema, Scope } from "effect"
 import type { Child, ChildStatus, Probe, State } from "./child.ts"
-import { ending } from "./ending.ts"
+import { ending, errorName } from "./ending.ts"
 import { fresh, jittered, next, policy as defaultPolicy } from "./intensity.ts"
 import type { History, Policy } from "./intensity.ts"
 
@@ -40,7 +40,7 @@ interface Entry {
   probe: Probe | undefined
   restarts: number
   history: History
-  trouble: { readonly since: number; readonly cause: string } | undefined
+  trouble: { readonly since: number; readonly cause: string; readonly error?: string } | undefined
   /** Completed by a restart by hand, which ends the present run or wait. */
   again: Deferred.Deferred<void>
 }
@@ -59,7 +59,7 @@ const statusOf = ({ child: { actor, kind, replica }, probe, restarts, state, tro
     state: now,
     partitions: shown?.partitions ?? [],
     restarts,
-    ...(down && { trouble: { cause: down.cause, since: new Date(down.since).toISOString() } })
+    ...(down && { trouble: { ...down, since: new Date(down.since).toISOString() } })
   }
 }
 
@@ -123,7 +123,8 @@ export const make = Effect.fnUntraced(function* (options: {
     const decision = next(policy, entry.history, ending(exit), startedAt, now)
     // Since the first of the runs that ended in a row; a run that was up for a period ends the row.
     const since = entry.trouble === undefined || now - startedAt >= policy.period ? now : entry.trouble.since
-    entry.trouble = { since, cause: causeOf(exit) }
+    const error = errorName(exit)
+    entry.trouble = { since, cause: causeOf(exit), ...(error !== undefined && { error }) }
     switch (decision.act) {
       case "give up": {
         entry.state = "failed"

@@ -83,6 +83,28 @@ describe("what needs a hand", () => {
     assert.include(trouble!.cures[0]!.command, "http://ADDRESS-OF-p2/actors/renewals/restart")
   })
 
+  it.each([
+    ["KafkaError/Unavailable", "sixfold topics …"],
+    ["KafkaError/TopicMissing", "sixfold topics --create …"],
+    ["KafkaError/TopicMismatch", "sixfold topics …"],
+    ["KafkaError/Unauthorized", "sixfold topics …"],
+    ["ProjectionError/OtherLog", "sixfold projection rebuild renewals"],
+    ["ProjectionError/BeyondEnd", "sixfold projection rebuild renewals"],
+    ["ProjectionError/InboxOverrun", "sixfold projection rebuild renewals"],
+    ["ProjectionError/TooManyRefused", "sixfold projection rebuild renewals"],
+    [
+      "ReplicaError/PositionMismatch",
+      "--group APP.renewals --topic TOPIC:PARTITION --reset-offsets --to-offset OFFSET"
+    ],
+    ["ReplicaError/InboxOverrun", "--group APP.renewals --topic TOPIC:PARTITION --reset-offsets --to-earliest"]
+  ])("is a replica that is down with %s: what cures it comes before the restart", (error, command) => {
+    const [trouble] = told(replica({ state: "failed", trouble: { since, cause: "as it says", error } }))
+    const [cure, restart, ...others] = trouble!.cures
+    assert.include(cure!.command, command)
+    assert.include(restart!.command, "/actors/renewals/restart")
+    assert.lengthOf(others, 0)
+  })
+
   it("names the path that does the same, but for what this server cannot do", () => {
     const key = { key: "a/b?", since, cause: "Declined" }
     const paths = (...replicas: ReadonlyArray<ReplicaStatus>) =>

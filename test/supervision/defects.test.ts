@@ -42,7 +42,7 @@ describe("a defect of a handler", () => {
         expect(lines).toHaveLength(3)
         for (const [index, line] of lines.entries()) {
           expect(line).toContain("actor=clerk")
-          expect(line).toContain("key=ada")
+          expect(line).toContain('key="\\"ada\\""')
           expect(line).toContain(`message=orders/${partition}/1`)
           expect(line).toContain(`attempt=${index + 1}`)
           expect(line).toContain(cause)

@@ -190,7 +190,11 @@ describe("supervisor", () => {
       const { child } = scripted("patient", times(200, away))
       const supervisor = yield* started([child])
       for (let minute = 0; minute < 10; minute++) {
-        expect(stateOf(supervisor, "patient")).toMatchObject({ state: "waiting", restarts: 0 })
+        expect(stateOf(supervisor, "patient")).toMatchObject({
+          state: "waiting",
+          restarts: 0,
+          trouble: { error: "KafkaError/Unavailable" }
+        })
         yield* TestClock.adjust("1 minute")
       }
       yield* TestClock.adjust("1 hour")
