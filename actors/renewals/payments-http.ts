@@ -5,7 +5,7 @@ import { Declined, Payments, Unavailable } from "./payments.ts"
 /** How long an answer may take. A user's own commands wait for it: no longer than a person would. */
 const patience = "10 seconds"
 
-/** Charges under way at a time in one process: many users may be due at once, or after an outage all of them. */
+/** Charges under way at a time of one replica: many users may be due at once, or after an outage all of them. Who waits for a place waits no longer than for an answer. */
 const mostAtOnce = 64
 
 /** Client errors that say "later", not "no". */
@@ -56,6 +56,11 @@ const paymentsAt = (url: URL) =>
   Effect.gen(function* () {
     const client = HttpClient.withScope(yield* HttpClient.HttpClient)
     const permits = yield* Semaphore.make(mostAtOnce)
+    const take = Effect.acquireRelease(permits.take(1), () => permits.release(1), { interruptible: true })
+    const place = Effect.timeoutOrElse(take, {
+      duration: patience,
+      orElse: () => Effect.fail(new Unavailable({ reason: `${mostAtOnce} others wait for the payment service` }))
+    })
     return Payments.of({
       charge: (idempotencyKey, userId, amount, currency) =>
         HttpClientRequest.post(url).pipe(
@@ -68,9 +73,9 @@ const paymentsAt = (url: URL) =>
             duration: patience,
             orElse: () => Effect.fail(new Unavailable({ reason: `no answer within ${patience}` }))
           }),
-          Effect.scoped,
           Effect.flatMap(judge),
-          permits.withPermit
+          (answered) => Effect.andThen(place, answered),
+          Effect.scoped
         )
     })
   })

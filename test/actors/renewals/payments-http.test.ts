@@ -160,6 +160,30 @@ describe("the payment service over HTTP", () => {
     })
   )
 
+  it.effect("that answers nobody keeps none of those behind them waiting either, and has room again for the next", () =>
+    Effect.gen(function* () {
+      let isHeld = true
+      const server = yield* serving((response) => {
+        if (!isHeld) response.writeHead(200).end()
+      })
+      const payments = yield* Payments.pipe(Effect.provide(yield* Layer.build(configured(server.url))))
+      const one = (n: number) => Effect.flip(payments.charge(`key-${n}`, "ada", 500, "EUR"))
+      const all = yield* Effect.forkChild(
+        Effect.forEach(Array.from({ length: 200 }).keys(), one, { concurrency: "unbounded" }),
+        { startImmediately: true }
+      )
+      while (server.asked.length < 64) yield* Effect.promise(() => new Promise((go) => setImmediate(go)))
+      // Ten seconds for a place, and ten for an answer.
+      yield* TestClock.adjust("10 seconds")
+      yield* TestClock.adjust("10 seconds")
+      assert.isDefined(all.pollUnsafe(), "somebody waits still")
+      const failures = yield* Fiber.join(all)
+      assert.deepStrictEqual([...new Set(failures.map(({ _tag }) => _tag))], ["Unavailable"])
+      isHeld = false
+      yield* payments.charge("key", "ada", 500, "EUR")
+    })
+  )
+
   it.effect("that breaks off in the middle of its answer may be asked again", () =>
     Effect.gen(function* () {
       const { url } = yield* serving((response) => {
