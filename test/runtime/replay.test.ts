@@ -5,6 +5,7 @@ import { Actor, Actors, Topic, Topology } from "../../src/index.ts"
 import { Kafka } from "../../src/kafka/kafka.ts"
 import type { Log } from "../../src/runtime/log.ts"
 import { letterAt, LettersDone } from "../../src/runtime/letters.ts"
+import * as Entry from "../../src/store/entry.ts"
 import { TestKit } from "../../src/testing/testKit.ts"
 
 class Declined extends Schema.TaggedError<Declined>()("Declined", {}) {}
@@ -209,10 +210,16 @@ describe("a dead letter", () => {
 })
 
 describe("what is remembered of letters", () => {
-  it("is bounded: beyond it the lowest are forgotten, and count as done", () => {
-    const done = new LettersDone(3)
-    for (const offset of [7, 9, 5, 8, 11]) done.add(offset, { op: "replay", at: 0 })
-    for (const offset of [3, 5, 6, 7, 8, 9, 11]) assert.isTrue(done.has(offset), `${offset}`)
-    for (const offset of [10, 12]) assert.isFalse(done.has(offset), `${offset}`)
+  it("is bounded: beyond it the lowest are forgotten, and count as done, also after a restore", () => {
+    const [done, restored] = [new LettersDone(3), new LettersDone(3)]
+    for (const offset of [7, 9, 5, 8, 11]) {
+      for (const [key, value] of done.add(offset, { op: "replay", at: 0 })) {
+        restored.restore(Entry.decodeEntryKey(key), value)
+      }
+    }
+    for (const letters of [done, restored]) {
+      for (const offset of [3, 5, 6, 7, 8, 9, 11]) assert.isTrue(letters.has(offset), `${offset}`)
+      for (const offset of [10, 12]) assert.isFalse(letters.has(offset), `${offset}`)
+    }
   })
 })
