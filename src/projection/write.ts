@@ -1,5 +1,5 @@
 import { Cause, Clock, Effect } from "effect"
-import { SqlClient } from "effect/sql"
+import { SqlClient, SqlError } from "effect/sql"
 import type { AnyProjection } from "../actor/projection.ts"
 import type { KafkaError } from "../kafka/errors.ts"
 import { mayBeTheRecord } from "./blame.ts"
@@ -95,7 +95,11 @@ export const write = Effect.fnUntraced(function* (target: Target, pieces: Readon
   }
 })
 
+/** What the database itself says is behind what its client says: why it refuses a value, and not only that it does. */
 const causeOf = (cause: Cause.Cause<unknown>): string => {
   const error = Cause.squash(cause)
+  if (SqlError.isSqlError(error) && error.reason.cause instanceof Error) {
+    return `the database refuses it: ${error.reason.cause.message}`
+  }
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
 }

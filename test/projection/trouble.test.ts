@@ -5,6 +5,8 @@ import { random } from "../actors/import/random.ts"
 import * as Embedded from "../../src/kafka/embedded/embedded.ts"
 import { EmbeddedBroker } from "../../src/kafka/embedded/embedded.ts"
 import { Kafka } from "../../src/kafka/kafka.ts"
+import { partitionId } from "../../src/kafka/records.ts"
+import { readAll, text } from "../broker/clients.ts"
 import { breathe, database, isPostgres } from "./database.ts"
 import { sentences, start, table, write } from "./world.ts"
 
@@ -24,6 +26,22 @@ const letters = Effect.gen(function* () {
     for (let offset = 0; offset < end; offset++) if (Option.isSome(yield* kafka.read({ ...at, offset }))) count++
   }
   return count
+})
+
+describe("a record that the database refuses", () => {
+  story(
+    "is a dead letter that says why it is refused, not only that it is",
+    Effect.gen(function* () {
+      const one = yield* start("one")
+      yield* write("k", "a\0b")
+      yield* one.quiet
+      const at = { topic: `${sentences.name}.dead-letters`, partition: 0 }
+      const [letter] = (yield* readAll([at])).get(partitionId(at.topic, at.partition))!
+      const error = letter!.headers.find(([name]) => name === "sixfold-error")![1]
+      assert.match(text(error)!, /^the database refuses it: .*(NUL|0x00)/)
+      yield* one.stop
+    })
+  )
 })
 
 describe("any log under any trouble", () => {
