@@ -156,7 +156,12 @@ const start = Effect.fnUntraced(function* (topology: AnyTopology, options: Layer
     failed: supervisor.failed
   })
   if (options.gateway !== undefined && nodes.some(({ name, replicas }) => name === gateway && replicas > 0)) {
-    const rebuilds = yield* Rebuilds.make(topology, services)
+    // What its old table kept down need not wait for its next try.
+    const isDown = (name: string) =>
+      supervisor.status().some(({ actor, state }) => actor === name && state === "failed")
+    const rebuilds = yield* Rebuilds.make(topology, services, (name) =>
+      isDown(name) ? supervisor.restart(name) : Effect.void
+    )
     const shown = services.pipe(Context.add(Actors, actors), Context.add(Rebuilds.Rebuilds, rebuilds))
     const routes = [...topology.nodes.filter(isRoutes), projectionRoutes]
     yield* Effect.provideContext(build(options.gateway(routes)), shown)

@@ -22,10 +22,14 @@ export class Rebuilds extends Context.Service<
   }
 >()("sixfold/Rebuilds") {}
 
-/** `services`: what the topology's nodes share. Rebuilds end with the scope; one that has not ended is as if it had never begun. */
+/**
+ * `services`: what the topology's nodes share. `rebuilt` is run with the name of a projection that has got a new table. Rebuilds end with
+ * the scope; one that has not ended is as if it had never begun.
+ */
 export const make = Effect.fnUntraced(function* (
   topology: AnyTopology,
-  services: Context.Context<never>
+  services: Context.Context<never>,
+  rebuilt: (name: string) => Effect.Effect<void>
 ): Effect.fn.Return<Rebuilds["Service"], never, Scope.Scope> {
   const projections = new Map<string, AnyProjection>()
   for (const node of topology.nodes) if (!isRoutes(node) && node.kind === "projection") projections.set(node.name, node)
@@ -45,7 +49,7 @@ export const make = Effect.fnUntraced(function* (
       onSuccess: () =>
         Effect.andThen(
           Effect.sync(() => show("done")),
-          Effect.logInfo(`${name}: rebuilt`)
+          Effect.andThen(Effect.logInfo(`${name}: rebuilt`), rebuilt(name))
         ),
       onFailure: (cause) =>
         Effect.andThen(

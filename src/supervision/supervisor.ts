@@ -142,11 +142,13 @@ export const make = Effect.fnUntraced(function* (options: {
         entry.restarts += 1
         yield* report(entry, "Error", `crashed; restart within ${decision.delay} ms`, exit)
         break
-      case "retry slowly":
+      case "retry slowly": {
         entry.state = "failed"
         entry.restarts += 1
-        yield* report(entry, "Error", `crashed too often and is failed; next try within ${decision.delay} ms`, exit)
+        const why = ending(exit) === "refused" ? "cannot go on before somebody acts" : "crashed too often"
+        yield* report(entry, "Error", `${why} and is failed; next try within ${decision.delay} ms`, exit)
         break
+      }
     }
     entry.history = decision.history
     yield* pause(entry, decision.delay)

@@ -74,6 +74,31 @@ describe("/projections/{name}", () => {
   )
 
   story(
+    "cures one that has failed for its table's sake, which then goes on at once",
+    Effect.gen(function* () {
+      yield* write("k", "a")
+      const { actors, ask, get } = yield* process
+      const state = Effect.sync(() => actors.status().find(({ name }) => name === "sentences")!.state)
+      const untilIs = (wanted: string) =>
+        Effect.andThen(
+          Effect.repeat(Effect.andThen(Effect.yieldNow, state), { until: (now) => now === wanted, times: 20_000 }),
+          Effect.map(state, (now) => assert.strictEqual(now, wanted))
+        )
+      yield* SqlClient.SqlClient.use((sql) => sql`UPDATE sixfold_offsets SET cluster_id = 'another'`)
+      yield* actors.restart("sentences")
+      yield* untilIs("failed")
+      yield* ask("POST", "/projections/sentences/rebuild")
+      let shown = yield* get
+      while (shown.rebuild?.state === "running") shown = yield* get
+      assert.strictEqual(shown.rebuild?.state, "done")
+      yield* untilIs("running")
+      yield* write("k", "b")
+      yield* quiet(actors)
+      assert.deepStrictEqual(yield* table, { k: "a b" })
+    })
+  )
+
+  story(
     "says when a rebuild has failed: the table is as it was, and the next rebuild may do",
     Effect.gen(function* () {
       yield* write("k", "a")
