@@ -4,24 +4,25 @@ import { TestClock } from "effect/testing"
 import { TransactionError } from "../../src/kafka/errors.ts"
 import type { TransactionOutcome } from "../../src/kafka/errors.ts"
 import type { Kafka, Member, Membership, Transaction } from "../../src/kafka/kafka.ts"
+import type { Outcome } from "../../src/runtime/attempt.ts"
 import { admit } from "../../src/runtime/admission.ts"
 import { complete } from "../../src/runtime/completion.ts"
 import * as Settler from "../../src/runtime/settler.ts"
 import { nextTask } from "../../src/runtime/task.ts"
-import { batchOf, fiber, outcomeOf, partitionOf, record } from "./world.ts"
+import { batchOf, fiber, numbers, outcomeOf, partitionOf, record } from "./world.ts"
 
 const failing = (outcome: TransactionOutcome) => Effect.fail(new TransactionError({ outcome, message: outcome }))
 
 /** A settler of one partition with one finished message, on a broker that answers as told, and then that all is well. */
 const settling = Effect.fnUntraced(function* (answers: Array<Effect.Effect<void, TransactionError>>) {
   const partition = partitionOf()
-  const finish = (offset: number) => {
+  const finish = (offset: number, emitted: Outcome["emitted"] = []) => {
     admit(partition, batchOf([record(offset, "a")]), 0)
     const cell = partition.cells.get("a")!
     const task = nextTask(partition, cell, 0)!
     partition.started(cell, { task, since: 0, fiber })
     partition.stopped(cell)
-    complete(partition, cell, task, outcomeOf(cell, { _tag: "Settled" }), 0)
+    complete(partition, cell, task, { ...outcomeOf(cell, { _tag: "Settled" }), emitted }, 0)
   }
   finish(0)
   const world = { log: [] as Array<string>, generation: 1, partition, finish }
@@ -73,6 +74,28 @@ describe("a settle", () => {
       yield* TestClock.adjust("100 millis")
       assert.deepStrictEqual(world.log, ["epoch 1 generation 1 next 1", "epoch 1 generation 1 next 1"])
       assert.strictEqual(world.partition.unsettled, 0)
+    })
+  )
+
+  it.effect("takes all that has finished meanwhile, but no more than 5,000 messages and 4 MiB at a time", () =>
+    Effect.gen(function* () {
+      const { answers, settler, world } = yield* settling([])
+      const nexts = Effect.sync(() => world.log.splice(0).map((line) => Number(line.split("next ")[1])))
+      yield* nexts
+      answers.push(Effect.sleep("1 second"))
+      world.finish(1)
+      settler.signal()
+      yield* TestClock.adjust(0)
+      for (let offset = 2; offset <= 7_000; offset++) world.finish(offset)
+      settler.signal()
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* nexts, [2, 5_002, 7_001])
+      const common = { declared: numbers, topic: "numbers", partition: 0, key: null, headers: [], timestamp: 0 }
+      const large = { ...common, value: new Uint8Array(1_000_000) }
+      for (let offset = 7_001; offset <= 7_006; offset++) world.finish(offset, [large])
+      settler.signal()
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual(yield* nexts, [7_005, 7_007])
     })
   )
 

@@ -37,6 +37,34 @@ describe("recurrences", () => {
     ])
   })
 
+  it("takes each time of a local clock once where clocks change, and leaves none out for good", () => {
+    const berlin = (cron: string, from: string, count: number) =>
+      dues(setTimer({ cron, timezone: "Europe/Berlin" }, at(from)), count).map((due) => due.slice(5, 16))
+    // Forward on 29 March, from 2 to 3 o'clock: what lies between comes an hour later by the clock.
+    assert.deepStrictEqual(berlin("30 2 * * *", "2026-03-28T00:00:00Z", 3), [
+      "03-28T01:30",
+      "03-29T01:30",
+      "03-30T00:30"
+    ])
+    // Back on 25 October, from 3 to 2 o'clock: the hour comes twice, its times do not.
+    assert.deepStrictEqual(berlin("30 2 * * *", "2026-10-24T00:00:00Z", 3), [
+      "10-24T00:30",
+      "10-25T00:30",
+      "10-26T01:30"
+    ])
+    assert.deepStrictEqual(berlin("0 * * * *", "2026-10-24T23:00:00Z", 4), [
+      "10-24T23:00",
+      "10-25T00:00",
+      "10-25T02:00",
+      "10-25T03:00"
+    ])
+    for (let minute = 0; minute < 240; minute++) {
+      const time = at("2026-10-24T23:00:00Z") + minute * 60_000
+      const { due } = setTimer({ cron: "*/7 * * * *", timezone: "Europe/Berlin" }, time)
+      assert.isTrue(due >= time && due - time <= 67 * 60_000, iso(time))
+    }
+  })
+
   it("tells the next due time, which is never the moment itself", () => {
     const next = (when: Parameters<typeof nextDue>[0], time: string) =>
       Option.getOrNull(Option.map(nextDue(when, DateTime.makeUnsafe(time)), DateTime.formatIso))
