@@ -35,7 +35,7 @@ const make = Effect.fnUntraced(function* (limits: GatewayLimits) {
   const [feed, channels, draining] = [yield* Feed, yield* Channels, yield* Draining]
   const clock = yield* Clock.Clock
   const connections = new Set<Connection>()
-  const following = yield* FiberMap.make<Subscription>()
+  const following = yield* FiberMap.make<number>()
   const server = makeWebSocketServer(limits.frame)
   const runFork = Effect.runForkWith(services)
 
@@ -55,7 +55,7 @@ const make = Effect.fnUntraced(function* (limits: GatewayLimits) {
       const followed = follow(sub, start, (position) =>
         grant(connection, sub, channels.encodeCursor(channel, position))
       ).pipe(Effect.tapCause(reportDefect))
-      return FiberMap.run(following, sub, Effect.provideContext(followed, services), { startImmediately: true })
+      return FiberMap.run(following, sub.id, Effect.provideContext(followed, services), { startImmediately: true })
     })
 
   const unsubscribe = (connection: Connection, channel: string) => {
@@ -63,7 +63,7 @@ const make = Effect.fnUntraced(function* (limits: GatewayLimits) {
     if (sub === undefined) return
     connection.subscriptions.delete(channel)
     sub.end()
-    runFork(FiberMap.remove(following, sub))
+    runFork(FiberMap.remove(following, sub.id))
   }
 
   const startOf = ({ after, channel }: SubscribeFrame): Effect.Effect<Start, ChannelError> =>

@@ -1,7 +1,17 @@
-import { createHmac, timingSafeEqual } from "node:crypto"
+import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto"
+import type { KeyObject } from "node:crypto"
 
 /** What is signed: a label keeps a signature of one kind from passing for another. */
 export type Label = "channel" | "token" | "cursor"
+
+const prepared = new WeakMap<Uint8Array, KeyObject>()
+
+/** Node looks long at bytes to find out what kind of key they are. */
+const keyOf = (bytes: Uint8Array): KeyObject => {
+  let key = prepared.get(bytes)
+  if (key === undefined) prepared.set(bytes, (key = createSecretKey(bytes)))
+  return key
+}
 
 /** HMAC-SHA-256, cut to `length` bytes. Every part but the last has a fixed length, so parts cannot run into each other. */
 export const sign = (
@@ -10,7 +20,7 @@ export const sign = (
   length: number,
   ...parts: ReadonlyArray<Uint8Array | string>
 ): Buffer => {
-  const mac = createHmac("sha256", key).update(`sixfold.${label}\0`)
+  const mac = createHmac("sha256", keyOf(key)).update(`sixfold.${label}\0`)
   for (const part of parts) mac.update(part)
   return mac.digest().subarray(0, length)
 }

@@ -22,8 +22,12 @@ export interface SubscriptionOptions {
   readonly held: number
 }
 
+let ids = 0
+
 /** One socket's following of one channel: what happens to each new status, decided on the spot. `follow` does what takes time. */
 export class Subscription implements Follower {
+  /** For maps that would compare an object by all that hangs on it. */
+  readonly id = ++ids
   readonly channel: string
   readonly outlet: Outlet
   /** Open while a gap is due. */
