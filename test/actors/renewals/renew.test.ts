@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Option, Result, Schema } from "effect"
-import { isSameRenew, Renew, scheduleOf } from "../../../actors/renewals/renew.ts"
+import { Cron, DateTime, Option, Result, Schema } from "effect"
+import { isSameRenew, namesADay, Renew, scheduleOf } from "../../../actors/renewals/renew.ts"
 import { nextDue } from "../../../src/index.ts"
 
 const decode = Schema.decodeUnknownResult(Renew)
@@ -16,6 +16,21 @@ const dues = (renew: Renew, since: string, count: number): ReadonlyArray<string>
   }
   return times
 }
+
+it("a cron expression names a day where some month has one of its days", () => {
+  const named = (cron: string) => namesADay(Cron.parseUnsafe(cron))
+  for (const cron of [
+    "0 0 * * *",
+    "0 0 29 2 *",
+    "0 0 30,31 2,3 *",
+    "0 0 31 4,5 *",
+    "0 0 31 * *",
+    "0 0 30 2 1",
+    "0 0 28-31 2 *"
+  ])
+    assert.isTrue(named(cron), cron)
+  for (const cron of ["0 0 30 2 *", "0 0 31 2,4,6,9,11 *", "0 0 0 30,31 2 *"]) assert.isFalse(named(cron), cron)
+})
 
 describe("due times", () => {
   it("of a duration lie on a grid from the subscription, or from the given time", () => {
