@@ -99,9 +99,10 @@ export const make = Effect.fnUntraced(function* (
               if (task !== undefined) refused.delete(idempotencyKey(partition, cell, task))
             }
           }
-          if (!partition.paused || !partition.roomy) return Effect.void
+          const fits = Effect.catch(withinMemory(partition), (error) => Deferred.fail(died, error))
+          if (!partition.paused || !partition.roomy) return fits
           partition.paused = false
-          return reader.resume(partition)
+          return Effect.andThen(fits, reader.resume(partition))
         },
         lookAgain: alarm.lookAgain,
         rebuild: Effect.suspend(() => ownership!.rebuild),
@@ -186,7 +187,6 @@ export const make = Effect.fnUntraced(function* (
           // Polled for an ownership that is over: the present one reads from its own offset.
           if (partition?.phase !== "active" || partition.readOffset !== batch.fromOffset) continue
           admit(partition, batch, time(), letters)
-          yield* withinMemory(partition)
           progress++
           if (!partition.full) continue
           partition.paused = true

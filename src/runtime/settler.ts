@@ -28,7 +28,7 @@ export interface Surroundings {
   readonly partitions: () => Iterable<Partition>
   /** Creates what is emitted to for the first time. */
   readonly ensure: Effect.Effect<void, KafkaError>
-  readonly settled: (set: SettleSet) => Effect.Effect<void>
+  readonly settled: (set: SettleSet) => Effect.Effect<unknown>
   /** A message holds the prefix: look again at this time (milliseconds since the epoch). */
   readonly lookAgain: (at: number) => void
   /** The outcome of a commit is unclear: everything in memory may be wrong. The producer epoch is new already. */

@@ -39,6 +39,33 @@ describe("a limit", () => {
     }).pipe(Effect.provide(Layer.provideMerge(TestKit.layer(Topology.make("test", keeper(4_000))), logged)))
   )
 
+  it.effect("of memory holds also where no message comes in any more: timers can fill it", () => {
+    const grower = Actor.make("grower", {
+      inbox: words,
+      state: Schema.String,
+      initial: "",
+      timers: ["grow"],
+      memory: 4_000
+    })
+    const actor = grower.handle({
+      message: (state, _, turn) => Effect.as(turn.set("grow", { every: "1 minute" }), state),
+      timer: { grow: (state) => Effect.succeed(state + "x".repeat(500)) }
+    })
+    return Effect.gen(function* () {
+      const kit = yield* TestKit
+      yield* kit.send(words, "ada", "go")
+      const state = Actors.use((actors) => Effect.sync(() => actors.status()[1]!.replicas[0]!.state))
+      const states: Array<string> = []
+      for (let minute = 1; minute <= 4; minute++) {
+        yield* kit.quiet
+        yield* TestClock.adjust("1 minute")
+        yield* kit.quiet
+        states.push(yield* state)
+      }
+      assert.deepStrictEqual(states, ["running", "running", "running", "failed"])
+    }).pipe(Effect.provide(Layer.provideMerge(TestKit.layer(Topology.make("test", actor)), logged)))
+  })
+
   it.effect(
     "of partitions: an inbox that grows while it is read is refused by name, and nothing is handled elsewhere",
     () =>
