@@ -35,6 +35,18 @@ describe("a process", () => {
     }).pipe(node)
   )
 
+  it.live("tells of an operator's command with the beginning of the key: it may be long, and somebody's address", () =>
+    Effect.gen(function* () {
+      const running = yield* start(yield* directory)
+      const url = yield* address(running)
+      const key = "ada@example.com ".repeat(60)
+      const path = `/actors/counter/keys/${encodeURIComponent(key)}/pause`
+      expect(yield* Effect.promise(async () => (await fetch(`${url}${path}`, { method: "POST" })).status)).toBe(202)
+      const line = yield* running.line(/counter: pause key "ada@/)
+      expect(line.length).toBeLessThan(150)
+    }).pipe(node)
+  )
+
   it.live("goes on after SIGKILL where it was", () =>
     Effect.gen(function* () {
       const data = yield* directory
