@@ -237,4 +237,19 @@ describe("with the keyboard alone", () => {
     await goTo(page, "Keys")
     await gone(held.getByRole("row", { name: /inventory/ }))
   })
+
+  it("one is told at once that no message can have such a key, and commands nothing", async () => {
+    provoked = /status of 400/
+    await goTo(page, "Keys")
+    await tabTo(page, page.getByLabel("Actor"))
+    await page.keyboard.type("renew")
+    await type(page, page.getByRole("textbox", { name: "Key", exact: true }), "u".repeat(257))
+    await press(page, page.getByRole("button", { name: "Pause", exact: true }))
+    await shows(page.getByRole("status").getByText(/^key: Expected a user id/))
+    expect(
+      await part(page, "Held and paused")
+        .getByRole("row", { name: /renewals/ })
+        .count()
+    ).toBe(0)
+  })
 })

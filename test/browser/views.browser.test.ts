@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { launch } from "./chromium.ts"
@@ -9,6 +10,8 @@ import type { Payments } from "./program.ts"
 let browser: Browser
 let payments: Payments
 let program: Program
+/** An actor of whose keys nothing is asked, and its program. */
+let judge: Program
 
 /** What a page that trusted it would run, and what one that did not expect it would burst with. */
 const markup = `<img src=x onerror=alert(1)>`
@@ -21,9 +24,10 @@ const path = (...parts: ReadonlyArray<string>) => `/${parts.map(encodeURICompone
 beforeAll(async () => {
   payments = await startPayments()
   payments.declines = true
-  ;[browser, program] = await Promise.all([
+  ;[browser, program, judge] = await Promise.all([
     launch(),
-    Program.start({ environment: { SIXFOLD_PAYMENT_URL: payments.url } })
+    Program.start({ environment: { SIXFOLD_PAYMENT_URL: payments.url } }),
+    Program.start({ entry: fileURLToPath(new URL("fixture/main.ts", import.meta.url)) })
   ])
   const terms = { plan: `"><svg onload=alert(1)> ${wide.slice(80)}`, amount: Number.MAX_SAFE_INTEGER, currency: "EUR" }
   await Promise.all([
@@ -31,9 +35,7 @@ beforeAll(async () => {
     send(program, "PUT", path("config", wide), backwards),
     send(program, "PUT", path("config", backwards), -1e-300),
     send(program, "PUT", path("inventory", markup), { quantity: 1_000_000_000 }),
-    ...[`${markup}!`, long, backwards].map((key) =>
-      send(program, "POST", path("actors", "renewals", "keys", key, "pause"))
-    ),
+    ...[`${markup}!`, long, backwards].map((key) => send(judge, "POST", path("actors", "judge", "keys", key, "pause"))),
     ...[markup, wide].map((user) =>
       send(program, "PUT", path("subscriptions", user), { ...terms, renew: { every: "1 second" } })
     )
@@ -41,7 +43,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await browser.close()
-  await program.end()
+  await Promise.all([program.end(), judge.end()])
   await payments.close()
 })
 
@@ -52,12 +54,13 @@ const fillIn = async (page: Page, region: string, fields: Readonly<Record<string
 }
 
 /** How the long key is told of where it is held. */
-const longHeld = /^renewals, key "k+… \(\d+ characters\)/
+const longHeld = /^judge, key "k+… \(\d+ characters\)/
 
 /** Every view with something in it, and what has to be seen before it is judged. */
 const views: Readonly<Record<string, readonly [view: string, prepare: (page: Page) => Promise<unknown>]>> = {
-  overview: ["", (page) => shows(part(page, "Needs a hand").getByText(longHeld).first())],
-  "an actor": ["actors/renewals", (page) => shows(part(page, "Needs a hand").getByText(longHeld).first())],
+  overview: ["", (page) => shows(part(page, "Actors").getByRole("row", { name: /^renewals keyed running/ }))],
+  "a trouble": ["", (page) => shows(part(page, "Needs a hand").getByText(longHeld).first())],
+  "an actor": ["actors/judge", (page) => shows(part(page, "Needs a hand").getByText(longHeld).first())],
   "an actor that does not exist": [
     path("actors", markup).slice(1),
     (page) => shows(page.getByText("There is no actor of this name."))
@@ -120,9 +123,12 @@ const views: Readonly<Record<string, readonly [view: string, prepare: (page: Pag
   keys: ["keys", (page) => shows(page.getByRole("rowheader", { name: /^k{80}… \(10,000 characters\)$/ }))]
 }
 
-describe.each(Object.entries(views))("the view of %s", (_, [view, prepare]) => {
+/** Shown of the actor whose keys may be anything. */
+const ofJudge = new Set(["a trouble", "an actor", "keys"])
+
+describe.each(Object.entries(views))("the view of %s", (name, [view, prepare]) => {
   it("has no violation in light and dark, on a phone and a desk, fits into both, and shows foreign text as text", async () => {
-    const page = await openPage(browser, program, view)
+    const page = await openPage(browser, ofJudge.has(name) ? judge : program, view)
     await prepare(page)
     await expectFine(page)
     // The brand is the only picture, and no text has become an element.
