@@ -64,6 +64,7 @@ describe("a rate", () => {
       readonly instance: string
       readonly replica: number
       readonly partitions: ReadonlyArray<Partition>
+      readonly silentSince?: string
     }>
   }
   type Rates = (actors: ReadonlyArray<Actor>, now: number) => ReadonlyMap<string, number>
@@ -111,6 +112,15 @@ describe("a rate", () => {
     expect(
       rates(actor(replica("p", { ...zero, turns: 310 }), replica("r", { ...one, turns: 40 })), 8_000).get("a")
     ).toBe(10)
+  })
+
+  it("takes the count of who owns a partition now, not of a process that has died with it", () => {
+    const rates = makeRates()
+    const dead = { ...replica("q", { partition: 0, turns: 700 }), silentSince: "2026-01-01T00:00:00.000Z" }
+    rates(actor(replica("q", { partition: 0, turns: 700 })), 0)
+    const alive = (turns: number) => replica("p", { partition: 0, turns })
+    expect(rates(actor(alive(20), dead), 2_000).get("a")).toBe(10)
+    expect(rates(actor(dead, alive(40)), 4_000).get("a")).toBe(10)
   })
 
   it("takes what another process has settled for hours for no burst, where it is heard of first", () => {

@@ -6,7 +6,8 @@ const span = 12_000
 /** Turns by partition, over all replicas, with whose count it is: an owner counts from when it took the partition. */
 const countsOf = ({ name, replicas }) => {
   const counts = new Map()
-  for (const { instance, partitions, replica } of replicas) {
+  for (const { instance, partitions, replica, silentSince } of replicas) {
+    if (silentSince !== undefined) continue
     for (const { partition, topic, turns } of partitions) {
       if (turns === undefined) continue
       counts.set(JSON.stringify([name, topic, partition]), { owner: `${replica} of ${instance}`, turns })
