@@ -84,7 +84,13 @@ describe("sixfold status", () => {
       assert.match(out[0]!, /^actor +kind +state +replicas +lag/)
       assert.deepStrictEqual(
         out.slice(1).map((line) => line.split(/ +/).slice(0, 3).join(" ")),
-        ["gateway routes running", "counter keyed running", "printer keyed running", "judge keyed running"]
+        [
+          "gateway routes running",
+          "counter keyed running",
+          "printer keyed running",
+          "judge keyed running",
+          "dead-letters-view projection running"
+        ]
       )
     }).pipe(Effect.scoped, node)
   )
