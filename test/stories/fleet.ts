@@ -47,16 +47,19 @@ const keyFile = Effect.gen(function* () {
   return { directory, path }
 })
 
+/** Where to look for a port. Two that begin at once must not find the same one free. */
+let nextPort = 20_000 + (process.pid % 9_000)
+
 /**
  * A free port, which nobody's connection takes while a process comes back to it: Linux gives connections out ports from 32,768 on.
  */
 const port = Effect.callback<string>((resume) => {
-  const look = (port: number) => {
-    const server = createServer()
-    server.once("error", () => look(port + 1))
+  const look = () => {
+    const [server, port] = [createServer(), nextPort++]
+    server.once("error", look)
     server.listen(port, "127.0.0.1", () => server.close(() => resume(Effect.succeed(String(port)))))
   }
-  look(20_000 + (process.pid % 9_000))
+  look()
 })
 
 /** Starts a process, up when this returns; it is asked to end with the scope. */
