@@ -169,3 +169,41 @@ describe("a dead letter", () => {
     )
   )
 })
+
+describe("a timer that fails", () => {
+  it.effect("is retried, held and resumed under the name of its due time, and takes effect once", () => {
+    const world = { down: true, keys: [] as Array<string> }
+    const actor = Actor.make("worker", {
+      inbox: jobs,
+      state: Schema.Array(Schema.String),
+      initial: [],
+      timers: ["due"]
+    })
+      .handle({
+        message: (state, _, turn) => Effect.as(turn.set("due", { after: "1 minute" }), state),
+        timer: {
+          due: Effect.fnUntraced(function* (state, turn) {
+            world.keys.push(turn.idempotencyKey)
+            return world.down ? yield* new Down() : [...state, `at attempt ${turn.attempt}`]
+          })
+        }
+      })
+      .errors({ Down: { retry: { base: "1 second", factor: 1, times: 2 }, then: "hold" } })
+    return Effect.gen(function* () {
+      const kit = yield* TestKit
+      yield* kit.send(jobs, "ada", "go")
+      yield* kit.quiet
+      yield* TestClock.adjust("1 minute")
+      yield* pass(30)
+      assert.strictEqual(world.keys.length, 3)
+      world.down = false
+      yield* write(encodeCommand({ op: "resume" }), commandHeaders("worker"))
+      yield* pass(2)
+      assert.deepStrictEqual([...new Set(world.keys)], ["worker/ada/due/1970-01-01T00:01:00.000Z"])
+      assert.deepStrictEqual(yield* kit.state(actor, "ada"), Option.some(["at attempt 4"]))
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(Layer.provideMerge(TestKit.layer(Topology.make("test", actor)), Logger.layer([])))
+    )
+  })
+})

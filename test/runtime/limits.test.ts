@@ -8,6 +8,7 @@ import { partitionFor } from "../../src/kafka/partitioner.ts"
 import { Cell } from "../../src/runtime/cell.ts"
 import type { Message } from "../../src/runtime/cell.ts"
 import { TestKit } from "../../src/testing/testKit.ts"
+import { definition, partitionOf } from "./world.ts"
 
 const words = Topic.make("words", { value: Schema.String, partitions: 2 })
 const keeper = (memory?: number) =>
@@ -93,6 +94,15 @@ describe("a limit", () => {
         assert.include(messages.join("\n"), "words has 3 partitions, its state was made with 2")
       }).pipe(Effect.scoped, Effect.provide([Log.layer.pipe(Layer.provideMerge(Embedded.layerMemory)), logged]))
   )
+})
+
+describe("the bytes of states", () => {
+  it("are those of the keys as they are now", () => {
+    const partition = partitionOf({ definition: { ...definition, memory: 1_000 } })
+    const cell = partition.cell("ada")
+    for (const json of ["12345", "123", undefined, "1"]) partition.setState(cell, json)
+    assert.strictEqual(partition.stateBytes, 1)
+  })
 })
 
 describe("what is taken from the inbox", () => {

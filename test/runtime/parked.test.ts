@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import { Actor, Topic, Topology } from "../../src/index.ts"
 import { admit } from "../../src/runtime/admission.ts"
 import { complete } from "../../src/runtime/completion.ts"
+import { commandHeaders, encodeCommand } from "../../src/runtime/control.ts"
 import type { Partition } from "../../src/runtime/partition.ts"
 import { nextTask } from "../../src/runtime/task.ts"
 import { restoreRecord } from "../../src/runtime/restore.ts"
@@ -50,6 +51,23 @@ describe("what waits behind one key", () => {
     assert.deepStrictEqual([parked.length, parked.at(-1)!.offset], [10_000, 9_999])
     assert.deepStrictEqual(causes(partition), ["ParkedQueueFull", "ParkedQueueFull"])
     assert.strictEqual(partition.cells.get("b")!.mailbox.length, 1, "nobody else's is full")
+  })
+
+  it("takes no replay where it is full: the dead letter stays open, and may come later", () => {
+    const partition = holding()
+    admit(partition, batchOf(Array.from({ length: 9_999 }, (_, n) => record(n + 1, "a"))), 0)
+    const cell = partition.cells.get("a")!
+    const origin = { id: "numbers/0/0", replays: 0, source: { topic: "numbers", partition: 0, offset: 0 } }
+    const letter = { ...record(7, "a"), origin, error: "c", attempts: 1, failedAt: "" }
+    const replay = (offset: number) => {
+      const value = encodeCommand({ op: "replay", id: "0-7" })
+      const command = { ...record(offset, "a"), headers: commandHeaders("sum"), value }
+      admit(partition, batchOf([command]), 0, new Map([[7, letter]]))
+      return cell.parked.at(-1)!.offset
+    }
+    assert.strictEqual(replay(10_000), 9_999)
+    cell.unpark()
+    assert.strictEqual(replay(10_001), 10_001)
   })
 
   for (const [what, content] of [
