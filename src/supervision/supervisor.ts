@@ -217,11 +217,19 @@ export const make = Effect.fnUntraced(function* (options: {
   return supervisor
 })
 
+/** A drain waits for the broker and for handlers: whoever waits for it is told for whom. */
+const telling = ({ child: { actor, replica } }: Entry) =>
+  Effect.logWarning("still draining").pipe(
+    Effect.annotateLogs({ actor, replica }),
+    Effect.delay("5 seconds"),
+    Effect.forever
+  )
+
 const drain = (entry: Entry, fiber: Fiber.Fiber<void>) =>
   Effect.sync(() => {
     entry.state = "draining"
   }).pipe(
-    Effect.andThen(Fiber.interrupt(fiber)),
+    Effect.andThen(Effect.raceFirst(Fiber.interrupt(fiber), Effect.interruptible(telling(entry)))),
     Effect.andThen(
       Effect.sync(() => {
         entry.state = "stopped"

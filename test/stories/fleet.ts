@@ -105,7 +105,8 @@ export const launch = Effect.fnUntraced(function* (
     }),
     restart: Effect.gen(function* () {
       const { code, signal } = yield* drained
-      if (code !== 0) throw new Error(`${name} ended with ${code ?? signal}: ${running.stderr().slice(-2_000)}`)
+      const last = () => `${running.printed().slice(-60).join("\n")}\n${running.stderr().slice(-2_000)}`
+      if (code !== 0) throw new Error(`${name} ended with ${code ?? signal}: ${last()}`)
       yield* anew
     }),
     freeze: (seconds) =>

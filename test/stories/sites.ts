@@ -9,6 +9,10 @@ const text = (value: unknown) => (value === null ? null : JSON.stringify(value))
 const say = (...sent: ReadonlyArray<Sent>) =>
   write(...sent.map(({ key, topic, value }) => ({ topic: topic.name, key, value: text(value) })))
 
+/** What a dead letter's record is known by. */
+const idOf = (headers: ReadonlyArray<readonly [name: string, value: Uint8Array]>) =>
+  Buffer.from(headers.find(([name]) => name === "sixfold-idempotency-key")![1]).toString()
+
 const appsOf = (siteId: string) => `/sites/${siteId}/installed-apps`
 
 /**
@@ -70,8 +74,12 @@ export const sites = Effect.gen(function* () {
     yield* becomes(`/apps/${blog}/sites`, { sites: [...owned.toSpliced(1, 1), late].toSorted(), next: null })
   })
   yield* answers
-  const dead = (yield* records("site-projector.dead-letters")).map(({ value }) => Buffer.from(value!).toString())
-  for (const { value } of noise) assert.strictEqual(dead.filter((it) => it === value).length, 1, value)
+  // Whoever is killed between the letter and the commit writes it again, under the same id.
+  const dead = yield* records("site-projector.dead-letters")
+  for (const { value } of noise) {
+    const its = dead.filter((letter) => letter.value !== null && Buffer.from(letter.value).toString() === value)
+    assert.strictEqual(new Set(its.map(({ headers }) => idOf(headers))).size, 1, value)
+  }
 
   // The table is made anew beside the one that is read. Who asks for it, and is killed, asks again.
   const rebuilding = until(
