@@ -111,16 +111,14 @@ describe("what is taken from the inbox", () => {
 
   it.effect("is at most a window, however slow the handlers are, and all of it once they go on", () => {
     const go = Latch.makeUnsafe(false)
-    let done = 0
+    let [begun, done] = [0, 0]
     const actor = Actor.make("slow", { inbox: lines, state: Schema.Int, initial: 0 }).handle({
-      message: (state) =>
-        Effect.as(
-          Effect.andThen(
-            go.await,
-            Effect.sync(() => done++)
-          ),
-          state
-        )
+      message: Effect.fnUntraced(function* (state) {
+        begun++
+        yield* go.await
+        done++
+        return state
+      })
     })
     const inFlight = Actors.use((actors) =>
       Effect.sync(() => actors.status().find(({ name }) => name === "slow")!.replicas[0]!.partitions[0]!.inFlight)
@@ -136,8 +134,11 @@ describe("what is taken from the inbox", () => {
       // A poll brings a quarter of a MiB.
       assert.isBelow(yield* inFlight, 2_048 + 300)
       assert.isAtLeast(yield* inFlight, 2_048)
+      yield* Effect.repeat(Effect.yieldNow, { times: 5_000 })
+      const atOnce = begun
       yield* go.open
       yield* kit.quiet
+      assert.strictEqual(atOnce, 1_024, "workers")
       assert.deepStrictEqual([done, yield* inFlight], [many, 0])
     }).pipe(Effect.scoped, Effect.provide(TestKit.layer(Topology.make("test", actor))))
   })
