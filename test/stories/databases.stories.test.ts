@@ -23,6 +23,10 @@ const another = Effect.gen(function* () {
 /** As it is named to people: without its password. */
 const told = (url: string) => `PostgreSQL at ${new URL(url).host}${new URL(url).pathname}`
 
+/**
+ * An application of its own on the topics of all: only its gateway runs, which takes nothing from them. Who is refused has started
+ * nothing yet.
+ */
 const system = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const directory = yield* fs.makeTempDirectoryScoped()
@@ -33,7 +37,8 @@ const system = Effect.gen(function* () {
     directory,
     start: (instance: string, ...flags: ReadonlyArray<string>) => {
       const own = ["--instance", instance, "--data", `${directory}/${instance}`]
-      return run(process.execPath, main, "start", ...shared, ...own, ...flags)
+      const actors = flags.includes("--actors") ? [] : ["--actors", "gateway"]
+      return run(process.execPath, main, "start", ...shared, ...own, ...actors, ...flags)
     }
   }
 })
