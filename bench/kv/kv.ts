@@ -3,7 +3,8 @@
  *
  *     node bench/kv/kv.ts [--entries 500000] [--writes 20000]
  *
- * Prints a table and a line of JSON: nanoseconds of a read beside a plain Map's; entries a second of a bootstrap, of what the
+ * Prints a table and a line of JSON: nanoseconds of a read beside a plain Map's, of a thousand keys (in the
+ * processor's caches) and of a hundred thousand (mostly not); entries a second of a bootstrap, of what the
  * broker alone takes to read the same records, and of decoding alone; writes a second through the single writer; bytes an entry.
  */
 import { Context, Effect, Layer, Option, Schema } from "effect"
@@ -81,17 +82,23 @@ const seconds = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     return [result, (now() - start) / 1_000] as const
   })
 
-/** Nanoseconds a call, over keys in an order no cache knows; `use` keeps the calls from being dropped. */
-const perCall = (read: (key: string) => unknown): number => {
-  const keys = Array.from({ length: 100_000 }, (_, i) => keyOf((i * 7_919) % entries))
+/** Nanoseconds of processor time a call, over so many keys from all over the map; `used` keeps the calls from being dropped. */
+const perCall = (count: number, read: (key: string) => unknown): number => {
+  const keys = Array.from({ length: Math.min(count, entries) }, (_, i) => keyOf((i * 7_919) % entries))
+  const rounds = Math.ceil(2_000_000 / keys.length)
   let used = 0
-  for (let warm = 0; warm < 3; warm++) for (const key of keys) if (read(key) !== undefined) used++
-  const start = now()
-  const rounds = 20
-  for (let round = 0; round < rounds; round++) for (const key of keys) if (read(key) !== undefined) used++
-  if (used !== keys.length * (rounds + 3)) throw new Error("a key is missing")
-  return ((now() - start) * 1e6) / (keys.length * rounds)
+  const all = () => {
+    for (let round = 0; round < rounds; round++) for (const key of keys) if (read(key) !== undefined) used++
+  }
+  all()
+  const start = cpu()
+  all()
+  const nanos = ((cpu() - start) * 1e9) / (keys.length * rounds)
+  if (used !== keys.length * rounds * 2) throw new Error("a key is missing")
+  return nanos
 }
+
+const round = (n: number) => Math.round(n * 10) / 10
 
 const memory = () => {
   globalThis.gc?.()
@@ -101,13 +108,13 @@ const memory = () => {
 const bench = Effect.gen(function* () {
   yield* fill
   const readCpu = cpu()
-  const [records, reading] = yield* seconds(readAll)
+  const [records, broker] = yield* seconds(readAll)
   const decodeStart = now()
   const decodeCpu = cpu()
   const contents = new Contents(topics.values)
   contents.load(records)
   const decoding = (now() - decodeStart) / 1_000
-  const [readingCpu, decodingCpu] = [decodeCpu - readCpu, cpu() - decodeCpu]
+  const [brokerCpu, decodingCpu] = [decodeCpu - readCpu, cpu() - decodeCpu]
   records.length = 0
   contents.entries.clear()
 
@@ -118,9 +125,12 @@ const bench = Effect.gen(function* () {
   const bytes = (memory() - before) / entries
   const store = Context.get(context, Config)
   const plain = new Map(store.entries())
-  const map = perCall((key) => plain.get(key))
-  const get = perCall((key) => Option.getOrUndefined(store.get(key)))
-  const entry = perCall((key) => Option.getOrUndefined(store.entry(key)))
+  const reads = (count: number) => ({
+    [`get ns, of ${count} keys`]: round(perCall(count, (key) => Option.getOrUndefined(store.get(key)))),
+    [`entry ns, of ${count} keys`]: round(perCall(count, (key) => Option.getOrUndefined(store.entry(key)))),
+    [`Map.get ns, of ${count} keys`]: round(perCall(count, (key) => plain.get(key)))
+  })
+  const reading = { ...reads(1_000), ...reads(100_000) }
 
   yield* Layer.build(Supervision.layer(topology, { app: "bench", instance: "one" }))
   const put = (i: number) => store.put(keyOf(i % entries), { limit: i, enabled: true, name: "written" })
@@ -142,16 +152,13 @@ const bench = Effect.gen(function* () {
       put
     )
   )
-  const round = (n: number) => Math.round(n * 10) / 10
   return {
     entries,
-    "get ns": round(get),
-    "entry ns": round(entry),
-    "Map.get ns": round(map),
+    ...reading,
     "bootstrap entries/s": Math.round(entries / bootstrap),
     "bootstrap CPU µs an entry": round((bootstrapCpu * 1e6) / entries),
-    "broker alone records/s": Math.round(entries / reading),
-    "broker alone CPU µs an entry": round((readingCpu * 1e6) / entries),
+    "broker alone records/s": Math.round(entries / broker),
+    "broker alone CPU µs an entry": round((brokerCpu * 1e6) / entries),
     "decode alone CPU µs an entry": round((decodingCpu * 1e6) / entries),
     "decode alone entries/s": Math.round(entries / decoding),
     "writes/s, 256 at a time": Math.round(writes / writing),

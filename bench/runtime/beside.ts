@@ -50,7 +50,11 @@ export const others = async (messages: number, rounds: number) => {
     "beside a hot key": share(hot.rate, none.rate),
     "beside a parked key": share(parked.rate, none.rate),
     "beside a handler of a minute": share(slow.rate, none.rate),
+    "hot, in its own time": share(hot.ownRate, none.ownRate),
+    "parked, in its own time": share(parked.ownRate, none.ownRate),
+    "of a minute, in its own time": share(slow.ownRate, none.ownRate),
     "hot, by processor": share(none.micros, hot.micros),
-    "parked, by processor": share(none.micros, parked.micros)
+    "parked, by processor": share(none.micros, parked.micros),
+    "of a minute, by processor": share(none.micros, slow.micros)
   }
 }

@@ -4,8 +4,9 @@
  *     node bench/runtime/runtime.ts [throughput] [others] [latency] [memory] [--messages 50000] [--rounds 3]
  *
  * Default: all parts. On the embedded broker in memory, or on a real one that `KAFKA_BROKERS` names. Contestants take turns, and
- * of each the median counts; a ratio above 1 is ours ahead. Times of processors (all threads, per message) are printed beside those
- * of the clock: other programs disturb them less. Prints a table and a line of JSON:
+ * of each the median counts; a ratio above 1 is ours ahead. Beside the clock's are printed figures that other programs disturb less: in
+ * its own time (the clock's less what the main thread waited for a processor), and processor time of all threads for a message. Prints a table and
+ * a line of JSON:
  *
  * - throughput: a handler that changes its state and emits one record, exactly once, beside a bare consume–transform–produce loop
  *   in transactions; a 5 ms handler over 1,000 keys beside bare promise chains per key, fed from memory or from the broker;

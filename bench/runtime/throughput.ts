@@ -34,6 +34,7 @@ export const throughput = async (messages: number, rounds: number) => {
     "no-op exactly once /s": quick.noop.rate,
     "bare loop /s": quick.bare.rate,
     "no-op : bare": share(quick.noop.rate, quick.bare.rate),
+    "no-op : bare, in their own time": share(quick.noop.ownRate, quick.bare.ownRate),
     "no-op, µs of processor": tenths(quick.noop.micros),
     "bare, µs of processor": tenths(quick.bare.micros),
     "no-op : bare, by processor": share(quick.bare.micros, quick.noop.micros),
@@ -42,6 +43,7 @@ export const throughput = async (messages: number, rounds: number) => {
     "promise chains from the broker /s": waiting.fed.rate,
     "5 ms : chains": share(waiting.slow.rate, waiting.chains.rate),
     "5 ms : chains from the broker": share(waiting.slow.rate, waiting.fed.rate),
+    "5 ms : chains from the broker, in their own time": share(waiting.slow.ownRate, waiting.fed.ownRate),
     "5 ms, µs of processor": tenths(waiting.slow.micros),
     "chains from the broker, µs of processor": tenths(waiting.fed.micros)
   }
