@@ -82,8 +82,18 @@ const serve = Effect.fnUntraced(function* (node: ReturnType<typeof createServer>
     yield* Methods
   )
   yield* Effect.addFinalizer(() => Effect.sync(() => node.closeAllConnections()))
+  let isClosing = false
+  // Who asks again and again over one connection would be waited for as long as the drain may last.
+  node.prependListener("request", (_, response) => {
+    if (isClosing) response.setHeader("connection", "close")
+  })
   yield* server.serve(Effect.provideService(guard(router.asHttpEffect()), CurrentDraining, draining.begun))
-  yield* Effect.addFinalizer(() => draining.begin)
+  yield* Effect.addFinalizer(() =>
+    Effect.suspend(() => {
+      isClosing = true
+      return draining.begin
+    })
+  )
 })
 
 type Needs<R> = Exclude<

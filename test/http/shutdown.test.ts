@@ -36,6 +36,25 @@ describe("a server that shuts down", () => {
     })
   )
 
+  it.live("does not wait for a client that asks again and again over one connection", () =>
+    Effect.gen(function* () {
+      const [begun, scope] = [yield* Deferred.make<void>(), yield* Scope.make()]
+      // Answers while the server closes already.
+      const slow = Effect.gen(function* () {
+        yield* Deferred.succeed(begun, undefined)
+        yield* Effect.sleep("50 millis")
+        return HttpServerResponse.text("here")
+      })
+      const { port } = yield* Scope.provide(serving(HttpRouter.add("GET", "/", slow), { drain: "1 hour" }), scope)
+      const socket = yield* dial(port)
+      const ask = () => socket.write(`GET / HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`)
+      socket.on("data", ask)
+      ask()
+      yield* Deferred.await(begun)
+      yield* Scope.close(scope, Exit.void)
+    })
+  )
+
   it.effect("does not wait for ever, and interrupts what is left", () =>
     Effect.gen(function* () {
       const [begun, ended] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
