@@ -380,9 +380,10 @@ describe("topology", () => {
       const { out } = yield* sixfold("topology --scale reader=0")
       expect(out.split("\n")).toEqual([
         "line: started from top to bottom, stopped from bottom to top",
-        "  1 ── writer   keyed   × 1               second → ·",
-        "  2 ── reader   keyed   not started here  first → second",
-        "  3 ── gateway  routes                    status → ·"
+        "  1 ┬─ writer             keyed       × 1               second → ·",
+        "    └─ dead-letters-view  projection  × 1               *.dead-letters → ·",
+        "  2 ── reader             keyed       not started here  first → second",
+        "  3 ── gateway            routes                        status → ·"
       ])
     })
   )

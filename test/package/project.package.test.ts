@@ -48,7 +48,7 @@ describe("a project that installs the package", () => {
     ["sixfold/testing", "turn"]
   ])("gets no broker, no server and no SQLite with %s's %s", async (from, name) => {
     const { imports, modules } = await bundleOf(from, name, "node")
-    expect(imports.filter((each) => !/^(effect|effect\/schema\/\w+|node:buffer)$/.test(each))).toEqual([])
+    expect(imports.filter((each) => !/^(effect|effect\/sql|effect\/schema\/\w+|node:buffer)$/.test(each))).toEqual([])
     expect(modules.length).toBeLessThan(20)
   })
 })
