@@ -345,7 +345,7 @@ describe("topology", () => {
             kind: "routes",
             inbox: ["status"],
             emits: [],
-            dependsOn: ["reader", "writer"],
+            dependsOn: ["reader", "writer", "dead-letters-view"],
             start: 3,
             stop: 1,
             replicas: 1
@@ -369,6 +369,16 @@ describe("topology", () => {
             start: 1,
             stop: 3,
             replicas: 3
+          },
+          {
+            name: "dead-letters-view",
+            kind: "projection",
+            inbox: ["reader.dead-letters", "writer.dead-letters"],
+            emits: [],
+            dependsOn: [],
+            start: 1,
+            stop: 3,
+            replicas: 1
           }
         ]
       })
