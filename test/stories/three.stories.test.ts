@@ -69,7 +69,9 @@ layer(whole, { excludeTestServices: true, timeout: "3 minutes" })(
           const expected = Object.fromEntries([
             ["gateway", []],
             ...imports.map((name) => [name, ["imports"]]),
-            ...(yield* Three).others.split(",").map((name) => [name, ["rest"]])
+            ...(yield* Three).others.split(",").map((name) => [name, ["rest"]]),
+            // Every process follows the dead letters.
+            ["dead-letters-view", ["gateway", "imports", "rest"]]
           ])
           yield* until(runners, (found) => JSON.stringify(sorted(found)) === JSON.stringify(sorted(expected)))
           yield* Effect.all(Object.values(all), { concurrency: "unbounded" })
