@@ -1,5 +1,5 @@
-import { Context, Effect, Layer, Schedule, Scope } from "effect"
-import type { Option } from "effect"
+import { Context, Effect, Layer, Schedule } from "effect"
+import type { Option, Scope } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Actor } from "../../actor/actor.ts"
 import type { Topic } from "../../actor/topic.ts"
