@@ -1,65 +1,8 @@
 import { expect, it } from "@effect/vitest"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { ConfigProvider, Effect, FileSystem, Layer, Option, Path, Schema } from "effect"
-import { TestConsole } from "effect/testing"
+import { Effect, FileSystem, Option, Path } from "effect"
 import { describe } from "vitest"
-import { Actor } from "../../src/actor/actor.ts"
-import { Topic } from "../../src/actor/topic.ts"
-import * as Topology from "../../src/actor/topology.ts"
-import type { ImportOptions } from "../../src/cli/import.ts"
-import type { BenchOptions } from "../../src/cli/bench.ts"
-import type { LettersOptions } from "../../src/cli/deadLetters.ts"
-import type { KeysOptions } from "../../src/cli/keys.ts"
-import { run } from "../../src/cli/program.ts"
-import type { ProjectionOptions } from "../../src/cli/projection.ts"
-import type { StartOptions } from "../../src/cli/start.ts"
-import type { StatusOptions } from "../../src/cli/status.ts"
-import type { TopicsOptions } from "../../src/cli/topics.ts"
-
-const [first, second] = ["first", "second"].map((name) => Topic.make(name, { value: Schema.String }))
-const topology = Topology.make(
-  "line",
-  Actor.make("reader", { inbox: first!, emits: [second!] }).handle({ message: () => Effect.void }),
-  Actor.make("writer", { inbox: second! }).handle({ message: () => Effect.void })
-)
-
-interface Seen {
-  start?: StartOptions
-  topics?: TopicsOptions
-  importFile?: ImportOptions
-  status?: StatusOptions
-  deadLetters?: LettersOptions
-  keys?: KeysOptions
-  projection?: ProjectionOptions
-  bench?: BenchOptions
-  ran?: string
-}
-
-/** Runs the command line with commands that only remember what they were asked. */
-const sixfold = (args: string, environment: Record<string, string> = {}) =>
-  Effect.gen(function* () {
-    const seen: Seen = {}
-    const code = yield* run(
-      topology,
-      {
-        start: ({ name }, start) => Effect.sync(() => void Object.assign(seen, { start, ran: name })),
-        topics: ({ name }, topics) => Effect.sync(() => void Object.assign(seen, { topics, ran: name })),
-        importFile: (importFile) => Effect.sync(() => void Object.assign(seen, { importFile })),
-        status: (status) => Effect.sync(() => void Object.assign(seen, { status })),
-        deadLetters: (deadLetters) => Effect.sync(() => void Object.assign(seen, { deadLetters })),
-        keys: (keys) => Effect.sync(() => void Object.assign(seen, { keys })),
-        projection: (projection) => Effect.sync(() => void Object.assign(seen, { projection })),
-        bench: (bench) => Effect.sync(() => void Object.assign(seen, { bench }))
-      },
-      args.split(" ").filter((arg) => arg !== "")
-    ).pipe(Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env: environment }))))
-    return {
-      code,
-      seen,
-      out: (yield* TestConsole.logLines).join("\n"),
-      err: (yield* TestConsole.errorLines).map(String)
-    }
-  }).pipe(Effect.provide(Layer.mergeAll(NodeServices.layer, TestConsole.layer)))
+import { sixfold } from "./sixfold.ts"
 
 const refused: ReadonlyArray<readonly [args: string, line: string]> = [
   ["start --prot 1", "unknown flag --prot; did you mean --port?"],
@@ -329,80 +272,6 @@ describe("help", () => {
       const { code, out } = yield* sixfold(`--completions ${shell}`)
       expect(code).toBe(0)
       for (const word of ["start", "topology", "topics", "import", "channel-key-file"]) expect(out).toContain(word)
-    })
-  )
-})
-
-describe("topology", () => {
-  it.effect("lists dependencies and the order of starting and stopping as JSON", () =>
-    Effect.gen(function* () {
-      const { out } = yield* sixfold("topology --format json --scale writer=3")
-      expect(JSON.parse(out)).toEqual({
-        name: "line",
-        nodes: [
-          {
-            name: "gateway",
-            kind: "routes",
-            inbox: ["status"],
-            emits: [],
-            dependsOn: ["reader", "writer", "dead-letters-view"],
-            start: 3,
-            stop: 1,
-            replicas: 1
-          },
-          {
-            name: "reader",
-            kind: "keyed",
-            inbox: ["first"],
-            emits: ["second"],
-            dependsOn: ["writer"],
-            start: 2,
-            stop: 2,
-            replicas: 1
-          },
-          {
-            name: "writer",
-            kind: "keyed",
-            inbox: ["second"],
-            emits: [],
-            dependsOn: [],
-            start: 1,
-            stop: 3,
-            replicas: 3
-          },
-          {
-            name: "dead-letters-view",
-            kind: "projection",
-            inbox: ["reader.dead-letters", "writer.dead-letters"],
-            emits: [],
-            dependsOn: [],
-            start: 1,
-            stop: 3,
-            replicas: 1
-          }
-        ]
-      })
-    })
-  )
-
-  it.effect("reads from top to bottom as it starts", () =>
-    Effect.gen(function* () {
-      const { out } = yield* sixfold("topology --scale reader=0")
-      expect(out.split("\n")).toEqual([
-        "line: started from top to bottom, stopped from bottom to top",
-        "  1 ┬─ writer             keyed       × 1               second → ·",
-        "    └─ dead-letters-view  projection  × 1               *.dead-letters → ·",
-        "  2 ── reader             keyed       not started here  first → second",
-        "  3 ── gateway            routes                        status → ·"
-      ])
-    })
-  )
-
-  it.effect("draws topics between the nodes in mermaid", () =>
-    Effect.gen(function* () {
-      const { out } = yield* sixfold("topology --format mermaid")
-      expect(out).toContain("flowchart LR")
-      expect(out).toContain("n1 --> t2\n  t2 --> n2")
     })
   )
 })
