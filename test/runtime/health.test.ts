@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import { Actor, Actors, Topic, Topology } from "../../src/index.ts"
 import { EmbeddedBroker } from "../../src/kafka/embedded/embedded.ts"
 import { admit } from "../../src/runtime/admission.ts"
-import { complete, setTimer } from "../../src/runtime/completion.ts"
+import { setTimer } from "../../src/runtime/completion.ts"
 import { obey } from "../../src/runtime/control.ts"
 import { partitionStatus } from "../../src/runtime/health.ts"
 import type { Circumstances } from "../../src/runtime/health.ts"
@@ -12,7 +12,7 @@ import { parkHolders } from "../../src/runtime/parking.ts"
 import type { Partition } from "../../src/runtime/partition.ts"
 import { nextTask } from "../../src/runtime/task.ts"
 import { TestKit } from "../../src/testing/testKit.ts"
-import { batchOf, fiber, outcomeOf, partitionOf, record } from "./world.ts"
+import { batchOf, fiber, handled, partitionOf, record } from "./world.ts"
 
 const calm = { stuckAfter: 30_000, settling: undefined, gatedSince: undefined }
 const heldAt = (partition: Partition, now: number, others: Partial<Circumstances> = {}) =>
@@ -60,9 +60,7 @@ describe("what holds a partition", () => {
     assert.deepInclude(heldAt(partition, 30_000, { gatedSince: 0 }), { key: "group" })
     const cell = partition.cells.get("a")!
     const task = nextTask(partition, cell, 0)!
-    partition.started(cell, { task, since: 0, fiber })
-    partition.stopped(cell)
-    complete(partition, cell, task, outcomeOf(cell, { _tag: "Settled" }), 0)
+    handled(partition, cell, task, { _tag: "Settled" })
     partition.settled(partition.settleSet(10, 1e6)!)
     assert.deepInclude(heldAt(partition, 30_000), { key: "numbers", cause: "waiting for the broker" })
   })
@@ -72,9 +70,7 @@ describe("what holds a partition", () => {
     admit(partition, batchOf([record(0, "a")]), 0)
     const cell = partition.cells.get("a")!
     const task = nextTask(partition, cell, 0)!
-    partition.started(cell, { task, since: 0, fiber })
-    partition.stopped(cell)
-    complete(partition, cell, task, outcomeOf(cell, { _tag: "Hold", cause: "Declined" }), 7)
+    handled(partition, cell, task, { _tag: "Hold", cause: "Declined" }, 7)
     partition.settled(partition.settleSet(10, 1e6)!)
     assert.deepStrictEqual(heldAt(partition, 8), {
       key: "a",
@@ -89,9 +85,7 @@ describe("what holds a partition", () => {
     const timer = { due: 5, when: { at: 5 }, attempt: 0 }
     setTimer(partition, cell, "renew", timer)
     const task = { _tag: "Timer", name: "renew", timer, attempt: 1 } as const
-    partition.started(cell, { task, since: 6, fiber })
-    partition.stopped(cell)
-    complete(partition, cell, task, outcomeOf(cell, { _tag: "Hold", cause: "Declined" }), 7)
+    handled(partition, cell, task, { _tag: "Hold", cause: "Declined" }, 7)
     partition.settled(partition.settleSet(10, 1e6)!)
     const told = { key: "a", since: "1970-01-01T00:00:00.007Z", cause: "timer renew: Declined" }
     assert.deepStrictEqual(heldAt(partition, 8), told)
@@ -113,9 +107,7 @@ describe("what a partition has settled", () => {
     admit(partition, batchOf([record(0, "a"), record(2, "b"), record(4, "c")], 9), 0)
     for (const cell of partition.cells.values()) {
       const task = nextTask(partition, cell, 0)!
-      partition.started(cell, { task, since: 0, fiber })
-      partition.stopped(cell)
-      complete(partition, cell, task, outcomeOf(cell, { _tag: "Settled" }), 0)
+      handled(partition, cell, task, { _tag: "Settled" })
     }
     assert.strictEqual(turns(), 0)
     partition.settled(partition.settleSet(10, 1e6)!)
@@ -124,9 +116,7 @@ describe("what a partition has settled", () => {
     const timer = { due: 5, when: { at: 5 }, attempt: 0 }
     setTimer(partition, cell, "renew", timer)
     const task = { _tag: "Timer", name: "renew", timer, attempt: 1 } as const
-    partition.started(cell, { task, since: 6, fiber })
-    partition.stopped(cell)
-    complete(partition, cell, task, outcomeOf(cell, { _tag: "Settled" }), 7)
+    handled(partition, cell, task, { _tag: "Settled" }, 7)
     partition.settled(partition.settleSet(10, 1e6)!)
     assert.strictEqual(turns(), 4)
   })

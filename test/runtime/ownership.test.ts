@@ -7,7 +7,7 @@ import type { TopicPartition } from "../../src/kafka/records.ts"
 import * as Ownership from "../../src/runtime/ownership.ts"
 import { Partition } from "../../src/runtime/partition.ts"
 import type { Settler } from "../../src/runtime/settler.ts"
-import { definition } from "./world.ts"
+import { surroundings } from "./world.ts"
 
 const one: TopicPartition = { topic: "numbers", partition: 0 }
 const membership = { group: "g", memberId: "m", generation: 1 }
@@ -55,20 +55,7 @@ const start = Effect.gen(function* () {
       resume: Effect.void,
       now: Effect.void
     } as unknown as Settler,
-    create: (at, topicId) =>
-      new Partition(
-        {
-          definition,
-          deadLetters: "sum.dead-letters",
-          expect: () => {},
-          wake: () => {},
-          capacity: 64,
-          capacityBytes: 1e6,
-          holdLimit: 1_000
-        },
-        at,
-        topicId
-      ),
+    create: (at, topicId) => new Partition(surroundings, at, topicId),
     ended: () => {},
     patience: Duration.seconds(5),
     failed: Effect.die

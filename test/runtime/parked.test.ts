@@ -3,13 +3,12 @@ import { Effect, Option, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Actor, Topic, Topology } from "../../src/index.ts"
 import { admit } from "../../src/runtime/admission.ts"
-import { complete } from "../../src/runtime/completion.ts"
 import { commandHeaders, encodeCommand } from "../../src/runtime/control.ts"
 import type { Partition } from "../../src/runtime/partition.ts"
 import { nextTask } from "../../src/runtime/task.ts"
 import { restoreRecord } from "../../src/runtime/restore.ts"
 import { TestKit } from "../../src/testing/testKit.ts"
-import { batchOf, fiber, outcomeOf, partitionOf, record } from "./world.ts"
+import { batchOf, handled, partitionOf, record } from "./world.ts"
 
 /** A partition whose key "a" is held at its first message, offset 0. */
 const holding = (): Partition => {
@@ -17,9 +16,7 @@ const holding = (): Partition => {
   admit(partition, batchOf([record(0, "a")]), 0)
   const cell = partition.cells.get("a")!
   const task = nextTask(partition, cell, 0)!
-  partition.started(cell, { task, since: 0, fiber })
-  partition.stopped(cell)
-  complete(partition, cell, task, outcomeOf(cell, { _tag: "Hold", cause: "c" }), 0)
+  handled(partition, cell, task, { _tag: "Hold", cause: "c" })
   return partition
 }
 

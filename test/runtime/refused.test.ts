@@ -12,7 +12,7 @@ import { complete } from "../../src/runtime/completion.ts"
 import { nextTask } from "../../src/runtime/task.ts"
 import { Cell } from "../../src/runtime/cell.ts"
 import { readState } from "../../src/testing/reading.ts"
-import { batchOf, definition, fiber, outcomeOf, partitionOf, record } from "./world.ts"
+import { batchOf, definition, fiber, handled, outcomeOf, partitionOf, record } from "./world.ts"
 
 const orders = Topic.make("orders", { value: Schema.String, partitions: 3 })
 const receipts = Topic.make("receipts", { value: Schema.String, partitions: 3 })
@@ -121,9 +121,7 @@ describe("a set of one turn", () => {
     admit(partition, batchOf([record(0, "ada"), record(1, "bob")]), 0)
     const take = (cell: Cell, ending: Ending) => {
       const task = nextTask(partition, cell, 1)!
-      partition.started(cell, { task, since: 0, fiber })
-      partition.stopped(cell)
-      complete(partition, cell, task, outcomeOf(cell, ending), 0)
+      handled(partition, cell, task, ending)
     }
     take(bob, { _tag: "Retry", cause: "c", delay: 1 })
     take(bob, { _tag: "Settled" })

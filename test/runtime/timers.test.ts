@@ -14,7 +14,7 @@ import { nextTask, wants } from "../../src/runtime/task.ts"
 import type { Timer } from "../../src/store/entry.ts"
 import { setTimer as timerOf } from "../../src/store/recurrence.ts"
 import { TestKit } from "../../src/testing/testKit.ts"
-import { batchOf, fiber, outcomeOf, partitionOf, record } from "./world.ts"
+import { batchOf, fiber, handled, outcomeOf, partitionOf, record } from "./world.ts"
 
 const at = (due: number): Timer => ({ due, when: { at: due }, attempt: 0 })
 
@@ -31,9 +31,7 @@ describe("a due time", () => {
     partition.ring(again)
     const task = nextTask(partition, cell, 1_000)!
     assert.strictEqual(task._tag, "Timer")
-    partition.started(cell, { task, since: 1_000, fiber })
-    partition.stopped(cell)
-    complete(partition, cell, task, outcomeOf(cell, { _tag: "Settled" }), 300)
+    handled(partition, cell, task, { _tag: "Settled" }, 300)
     partition.ring(again)
     assert.isFalse(wants(partition, cell, 2_000))
   })
@@ -44,9 +42,7 @@ describe("a due time", () => {
     admit(partition, batchOf([record(0, "a")]), 0)
     const cell = partition.cells.get("a")!
     const task = nextTask(partition, cell, 0)!
-    partition.started(cell, { task, since: 0, fiber })
-    partition.stopped(cell)
-    complete(partition, cell, task, outcomeOf(cell, { _tag: "Retry", cause: "c", delay: 1_000 }), 0)
+    handled(partition, cell, task, { _tag: "Retry", cause: "c", delay: 1_000 })
     partition.ring(expected.pop()!)
     assert.isUndefined(nextTask(partition, cell, 400))
     assert.strictEqual(expected.pop()?.due, 1_000)

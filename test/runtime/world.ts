@@ -2,7 +2,8 @@ import { Effect, Schema } from "effect"
 import type { Fiber } from "effect"
 import { Actor, Topic } from "../../src/index.ts"
 import type { Ending, Outcome } from "../../src/runtime/attempt.ts"
-import type { Cell } from "../../src/runtime/cell.ts"
+import type { Cell, Task } from "../../src/runtime/cell.ts"
+import { complete } from "../../src/runtime/completion.ts"
 import { Partition } from "../../src/runtime/partition.ts"
 import type { Surroundings } from "../../src/runtime/partition.ts"
 import { noHeaders } from "../../src/kafka/records.ts"
@@ -24,22 +25,20 @@ export const { definition } = Actor.make("sum", {
 /** A handler that nobody runs. */
 export const fiber = { interruptUnsafe: () => {} } as unknown as Fiber.Fiber<unknown, unknown>
 
+/** A replica that does nothing of its own. */
+export const surroundings: Surroundings = {
+  definition,
+  deadLetters: "sum.dead-letters",
+  expect: () => {},
+  wake: () => {},
+  capacity: 64,
+  capacityBytes: 1e6,
+  holdLimit: 1_000
+}
+
 /** An active partition that is driven by hand. */
 export const partitionOf = (around: Partial<Surroundings> = {}): Partition => {
-  const partition = new Partition(
-    {
-      definition,
-      deadLetters: "sum.dead-letters",
-      expect: () => {},
-      wake: () => {},
-      capacity: 64,
-      capacityBytes: 1e6,
-      holdLimit: 1_000,
-      ...around
-    },
-    { topic: "numbers", partition: 0 },
-    "id"
-  )
+  const partition = new Partition({ ...surroundings, ...around }, { topic: "numbers", partition: 0 }, "id")
   partition.activate(0, "id")
   return partition
 }
@@ -70,3 +69,10 @@ export const outcomeOf = (cell: Cell, ending: Ending): Outcome => ({
   timers: undefined,
   ending
 })
+
+/** The task's handler has begun, and ended so at once. */
+export const handled = (partition: Partition, cell: Cell, task: Task, ending: Ending, now = 0): void => {
+  partition.started(cell, { task, since: now, fiber })
+  partition.stopped(cell)
+  complete(partition, cell, task, outcomeOf(cell, ending), now)
+}
