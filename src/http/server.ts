@@ -59,6 +59,8 @@ const makeNodeServer = (limits: Limits) => {
   refuseUnparsed(server)
   server.maxConnections = limits.connections
   server.on("request", (_, response) => {
+    // It closes: who asks again and again over one connection would be waited for as long as the drain may last.
+    if (!server.listening) response.setHeader("connection", "close")
     if (server.listenerCount("request") === 1) answerStarting(response)
   })
   return server
@@ -82,18 +84,8 @@ const serve = Effect.fnUntraced(function* (node: ReturnType<typeof createServer>
     yield* Methods
   )
   yield* Effect.addFinalizer(() => Effect.sync(() => node.closeAllConnections()))
-  let isClosing = false
-  // Who asks again and again over one connection would be waited for as long as the drain may last.
-  node.prependListener("request", (_, response) => {
-    if (isClosing) response.setHeader("connection", "close")
-  })
   yield* server.serve(Effect.provideService(guard(router.asHttpEffect()), CurrentDraining, draining.begun))
-  yield* Effect.addFinalizer(() =>
-    Effect.suspend(() => {
-      isClosing = true
-      return draining.begin
-    })
-  )
+  yield* Effect.addFinalizer(() => draining.begin)
 })
 
 type Needs<R> = Exclude<

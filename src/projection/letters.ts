@@ -4,12 +4,15 @@ import type { KafkaError } from "../kafka/errors.ts"
 import type { Producer } from "../kafka/kafka.ts"
 import { partitionId } from "../kafka/records.ts"
 import type { ProducerRecord, TopicPartition } from "../kafka/records.ts"
+import { bytesOf } from "../runtime/cell.ts"
 import { deadLetterRecord } from "../runtime/deadLetter.ts"
 import type { Refusal } from "./decode.ts"
 import { deadLetterTopic } from "./topics.ts"
 
 /** The dead letter of a record that was refused. */
 export interface Letter {
+  /** What its record is known by, however often it is written. */
+  readonly id: string
   readonly record: ProducerRecord
   /** Where the record lies. */
   readonly source: TopicPartition & { readonly offset: number }
@@ -23,9 +26,10 @@ export const deadLetter = (
 ): Letter => {
   const to = deadLetterTopic(projection)
   const source = { topic, partition, offset: record.offset }
-  const letter = { id: `${topic}/${partition}/${record.offset}`, cause, attempts: 1, source }
+  const id = `${partitionId(topic, partition)}/${record.offset}`
   const { headers, key, value } = record
   return {
+    id,
     record: deadLetterRecord({
       topic: to.name,
       partition: partition % to.partitions,
@@ -33,7 +37,7 @@ export const deadLetter = (
       value,
       headers,
       failedAt: now,
-      letter
+      letter: { id, cause, attempts: 1, source }
     }),
     source
   }
@@ -49,10 +53,10 @@ export const send =
     )
 
 const copied = (bytes: Uint8Array | null): Uint8Array | null => (bytes === null ? null : bytes.slice())
-const lengthOf = (bytes: Uint8Array | null): number => bytes?.length ?? 0
 
 /** Without the response that its record came in. */
-const alone = ({ record, source }: Letter): Letter => ({
+const alone = ({ id, record, source }: Letter): Letter => ({
+  id,
   record: {
     ...record,
     key: copied(record.key),
@@ -61,9 +65,6 @@ const alone = ({ record, source }: Letter): Letter => ({
   },
   source
 })
-
-const bytesOf = ({ record: { headers, key, value } }: Letter): number =>
-  headers.reduce((sum, [name, bytes]) => sum + name.length + lengthOf(bytes), lengthOf(key) + lengthOf(value))
 
 /**
  * What a rebuild was refused, until it is known whether the live table has met it: then it is a dead letter already. What is
@@ -75,11 +76,9 @@ export class Held {
 
   add(letters: ReadonlyArray<Letter>): void {
     for (const letter of letters) {
-      const { offset, partition, topic } = letter.source
-      const id = `${partitionId(topic, partition)}/${offset}`
-      if (this.letters.has(id)) continue
-      this.letters.set(id, alone(letter))
-      this.size += bytesOf(letter)
+      if (this.letters.has(letter.id)) continue
+      this.letters.set(letter.id, alone(letter))
+      this.size += bytesOf(letter.record.key?.length ?? 0, letter.record)
     }
   }
 

@@ -83,11 +83,11 @@ export const rebuild = Effect.fnUntraced(
       table,
       bury: (letters) => Effect.sync(() => held.add(letters))
     }
-    const write = send(projection, yield* kafka.producer)
+    const bury = send(projection, yield* kafka.producer)
     const release = (live: LivePlaces) =>
       Effect.suspend(() => {
         const letters = held.release(live)
-        return letters.length === 0 ? Effect.void : write(letters)
+        return letters.length === 0 ? Effect.void : bury(letters)
       })
     const tell = () => {
       let [done, total] = [0, 0]

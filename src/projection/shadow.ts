@@ -66,13 +66,16 @@ const placesOf = Effect.fnUntraced(function* (
   live: ReadonlyArray<LiveRow>,
   readings: ReadonlyArray<Reading>
 ) {
-  const sources = new Map(readings.map(({ source }) => [partitionId(source.topic, source.partition), source]))
+  const known = new Map(
+    readings.map((reading) => [partitionId(reading.source.topic, reading.source.partition), reading])
+  )
   const places = new Map<string, number>()
   for (const row of live) {
     const [id, next] = [partitionId(row.topic, row.partition_no), Number(row.next_offset)]
-    const source = sources.get(id)
-    if (source === undefined || row.cluster_id !== source.clusterId || row.topic_id !== source.topicId) continue
-    if (next <= (yield* topics.endOffset(source))) places.set(id, next)
+    const reading = known.get(id)
+    if (reading?.source.clusterId !== row.cluster_id || reading.source.topicId !== row.topic_id) continue
+    // A log only grows: its end is asked for anew where the one known says no.
+    if (next <= reading.end || next <= (yield* topics.endOffset(reading.source))) places.set(id, next)
   }
   return places
 })
@@ -108,7 +111,6 @@ export const swap = Effect.fnUntraced(function* (
     Effect.gen(function* () {
       const live = yield* sql<LiveRow>`UPDATE sixfold_offsets SET owner_no = owner_no + 1 WHERE projection = ${name}
         RETURNING topic, partition_no, cluster_id, topic_id, next_offset`
-      // The log's ends are asked for behind the positions: what has come since belongs to both.
       const places = yield* placesOf(kafka, live, readings)
       for (const { position, read } of readings) {
         if ((places.get(partitionId(position.topic, position.partition)) ?? 0) > read) return yield* new Behind()

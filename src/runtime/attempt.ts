@@ -63,6 +63,13 @@ export const attempt = (self: Attempt): Effect.Effect<Outcome, never, unknown> =
   )
 }
 
+/** Whose failure a line of the log is about. */
+const named = (self: Attempt) => ({
+  actor: self.definition.name,
+  key: shownKey(String(self.key)),
+  message: printable(self.idempotencyKey, 120)
+})
+
 /** What trying again cannot mend: undecodable bytes, a settle that the broker refuses for what it holds. */
 export const giveUp: AnyDecision = { then: "dead-letter" }
 
@@ -80,12 +87,7 @@ export const failed = Effect.fnUntraced(function* (
   const decision = decided ?? (typed ? decisionFor(self.definition, error) : undefined)
   if (decision === undefined) {
     yield* Effect.logError("A handler failed unexpectedly", cause).pipe(
-      Effect.annotateLogs({
-        actor: self.definition.name,
-        key: shownKey(String(self.key)),
-        attempt: self.attempt,
-        message: printable(self.idempotencyKey, 120)
-      })
+      Effect.annotateLogs({ ...named(self), attempt: self.attempt })
     )
   }
   const { retry, then, onGiveUp, onRetry } = decision ?? { retry: defectRetry, then: "dead-letter" as const }
@@ -137,13 +139,7 @@ const tell = Effect.fnUntraced(function* (
   turn.emitted = emitted
   turn.reported = reported
   turn.timers = timers
-  yield* Effect.logError("A turn about a failure failed itself", exit.cause).pipe(
-    Effect.annotateLogs({
-      actor: self.definition.name,
-      key: shownKey(String(self.key)),
-      message: printable(self.idempotencyKey, 120)
-    })
-  )
+  yield* Effect.logError("A turn about a failure failed itself", exit.cause).pipe(Effect.annotateLogs(named(self)))
   return before
 })
 

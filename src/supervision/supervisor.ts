@@ -120,7 +120,8 @@ export const make = Effect.fnUntraced(function* (options: {
   /** Decides about a run that ended by itself; answers whether there is to be another one. */
   const after = Effect.fnUntraced(function* (entry: Entry, exit: Exit.Exit<unknown, unknown>, startedAt: number) {
     const now = yield* Clock.currentTimeMillis
-    const decision = next(policy, entry.history, ending(exit), startedAt, now)
+    const how = ending(exit)
+    const decision = next(policy, entry.history, how, startedAt, now)
     // Since the first of the runs that ended in a row; a run that was up for a period ends the row.
     const since = entry.trouble === undefined || now - startedAt >= policy.period ? now : entry.trouble.since
     const error = errorName(exit)
@@ -145,7 +146,7 @@ export const make = Effect.fnUntraced(function* (options: {
       case "retry slowly": {
         entry.state = "failed"
         entry.restarts += 1
-        const why = ending(exit) === "refused" ? "cannot go on before somebody acts" : "crashed too often"
+        const why = how === "refused" ? "cannot go on before somebody acts" : "crashed too often"
         yield* report(entry, "Error", `${why} and is failed; next try within ${decision.delay} ms`, exit)
         break
       }
