@@ -1,5 +1,6 @@
 import { Context } from "effect"
 import type { Effect, Option, Scope } from "effect"
+import type { Away } from "./away.ts"
 import type { KafkaError, TransactionError } from "./errors.ts"
 import type { Batch, KafkaRecord, ProducerRecord, RecordPosition, TopicPartition } from "./records.ts"
 
@@ -99,6 +100,8 @@ export interface Reader {
    * `TopicMissing`, `CorruptBatch` or `Unauthorized`.
    */
   readonly poll: Effect.Effect<ReadonlyArray<Batch>, KafkaError>
+  /** Whether some partition cannot be read at present because nobody who leads it answers. */
+  away(): Away | undefined
 }
 
 export interface ReaderOptions {
@@ -153,6 +156,8 @@ export interface Member {
   committed(partitions: ReadonlyArray<TopicPartition>): Effect.Effect<ReadonlyArray<CommittedOffset>, KafkaError>
   /** Commits without a transaction, for consumers whose effects are elsewhere. `StaleMember` when the generation is over. */
   commit(membership: Membership, offsets: ReadonlyArray<CommittedOffset>): Effect.Effect<void, KafkaError>
+  /** Whether the group's coordinator does not answer at present. */
+  away(): Away | undefined
   /** Waits for the member to fail for good (authorization, a missing topic); never succeeds. */
   readonly failed: Effect.Effect<never, KafkaError>
 }

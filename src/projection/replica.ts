@@ -1,6 +1,7 @@
 import { Deferred, Effect, Semaphore } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import type { AnyProjection } from "../actor/projection.ts"
+import { longer } from "../kafka/away.ts"
 import type { KafkaError } from "../kafka/errors.ts"
 import { Kafka } from "../kafka/kafka.ts"
 import type { Assignment, Member, Reader } from "../kafka/kafka.ts"
@@ -36,6 +37,7 @@ export const make = Effect.fnUntraced(function* (
   /** Held while a transaction is under way, and while ownership changes. */
   const gate = yield* Semaphore.make(1)
   let state: "starting" | "running" | "draining" = "starting"
+  let away: Reader["away"] = () => undefined
   let [assigned, writing, progress, crashed] = [false, false, 0, false]
 
   const take = Effect.fnUntraced(function* (reader: Reader, at: TopicPartition, ids: ReadonlyMap<string, string>) {
@@ -178,6 +180,7 @@ export const make = Effect.fnUntraced(function* (
           lost: (partitions) => Effect.forEach(partitions, (each) => drop(reader, each), { discard: true })
         }
       })
+      away = () => longer(member.away(), reader.away())
       const news = Effect.andThen(storeGaps(target, reader, member), tellNews(member)).pipe(
         Effect.provideContext(services),
         Effect.uninterruptible
@@ -223,6 +226,7 @@ export const make = Effect.fnUntraced(function* (
     progress: () => progress,
     status: () => ({
       state,
+      away: away(),
       partitions: [...owned.values()].map(({ end, position: { partition, topic }, read, turns }) => ({
         topic,
         partition,

@@ -2,6 +2,7 @@ import type { Effect } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import type { AnyTopic } from "../actor/topic.ts"
 import type { KafkaError } from "../kafka/errors.ts"
+import type { Away } from "../kafka/away.ts"
 import type { ProjectionError } from "./errors.ts"
 import type { Told } from "./tell.ts"
 
@@ -31,6 +32,8 @@ export interface Replica {
   readonly run: Effect.Effect<never, KafkaError | ProjectionError | SqlError.SqlError, SqlClient.SqlClient>
   readonly status: () => {
     readonly state: "starting" | "running" | "draining"
+    /** The broker that it waits for, if it does. */
+    readonly away: Away | undefined
     readonly partitions: ReadonlyArray<PartitionStatus>
   }
   /** Whether there is anything to read or to write. */

@@ -1,9 +1,10 @@
 import { Cause, Clock, Context, Deferred, Duration, Effect } from "effect"
 import type { AnyActor } from "../actor/actor.ts"
 import { statusLatestTopic, statusTopic } from "../actor/status.ts"
+import { longer } from "../kafka/away.ts"
 import type { KafkaError } from "../kafka/errors.ts"
 import { Kafka } from "../kafka/kafka.ts"
-import type { Member } from "../kafka/kafka.ts"
+import type { Member, Reader } from "../kafka/kafka.ts"
 import { admit } from "./admission.ts"
 import * as Alarm from "./alarm.ts"
 import * as Codec from "./codec.ts"
@@ -58,6 +59,7 @@ export const make = Effect.fnUntraced(function* (
   const member = yield* Deferred.make<Member>()
   let state: ReplicaStatus["state"] = "starting"
   let [crashed, progress] = [false, 0]
+  let away: Reader["away"] = () => undefined
   let ownership: Ownership.Ownership | undefined
   let dispatcher: Dispatcher.Dispatcher | undefined
   let settler: Settler.Settler | undefined
@@ -172,6 +174,7 @@ export const make = Effect.fnUntraced(function* (
         listener: owner.listener
       })
       yield* Deferred.succeed(member, membership)
+      away = () => longer(membership.away(), reader.away())
       // Before the member leaves (finalizers run last in, first out): settle what is started.
       yield* Effect.addFinalizer(() => {
         if (crashed) return Effect.void
@@ -209,6 +212,7 @@ export const make = Effect.fnUntraced(function* (
     instance: options.instance,
     replica: options.replica,
     state: state === "running" && (ownership?.restoring() ?? 0) > 0 ? "restoring" : state,
+    away: away(),
     partitions: Array.from(partitions(), (partition) =>
       partitionStatus(partition, {
         now: time(),
@@ -219,17 +223,12 @@ export const make = Effect.fnUntraced(function* (
     )
   })
 
-  /** By position: what only transaction markers follow is read to its end without a message. */
-  const unread = Effect.fnUntraced(function* (partition: Partition) {
-    const end = yield* kafka.topics.endOffset(partition)
-    return partition.readOffset < end
-  })
-
   const busy = Effect.gen(function* () {
     if (state !== "running" || ownership === undefined) return true
     if (!ownership.assigned() || ownership.restoring() > 0 || !dispatcher!.idle()) return true
     for (const partition of partitions()) {
-      if (partition.unsettled > 0 || (yield* unread(partition))) return true
+      // By position: what only transaction markers follow is read to its end without a message.
+      if (partition.unsettled > 0 || partition.readOffset < (yield* kafka.topics.endOffset(partition))) return true
     }
     return false
   })

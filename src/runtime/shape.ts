@@ -1,5 +1,6 @@
 import type { Duration, Effect } from "effect"
 import type { KafkaError } from "../kafka/errors.ts"
+import type { Away } from "../kafka/away.ts"
 import type { ReplicaError } from "./errors.ts"
 import type { PartitionStatus } from "./health.ts"
 
@@ -23,7 +24,9 @@ export interface ReplicaOptions {
 export interface ReplicaStatus {
   readonly instance: string
   readonly replica: number
-  readonly state: "starting" | "restoring" | "running" | "waiting" | "draining"
+  readonly state: "starting" | "restoring" | "running" | "draining"
+  /** The broker that it waits for, if it does. */
+  readonly away: Away | undefined
   readonly partitions: ReadonlyArray<PartitionStatus>
 }
 

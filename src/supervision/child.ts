@@ -1,4 +1,5 @@
 import type { Effect, Scope } from "effect"
+import type { Away } from "../kafka/away.ts"
 import type { PartitionStatus as RuntimePartitionStatus } from "../runtime/health.ts"
 
 export type State = "starting" | "restoring" | "running" | "waiting" | "draining" | "failed" | "stopped"
@@ -12,7 +13,12 @@ export interface PartitionStatus extends RuntimePartitionStatus {
 /** What a running child shows of itself. */
 export interface Probe {
   /** Synchronous, and cheap enough for every request. */
-  status(): { readonly state: State; readonly partitions: ReadonlyArray<PartitionStatus> }
+  status(): {
+    readonly state: State
+    readonly partitions: ReadonlyArray<PartitionStatus>
+    /** The broker that it waits for, if it does. */
+    readonly away?: Away | undefined
+  }
   /** Whether it can go on without the clock or anybody else: lag, a runnable turn, an open settle. */
   readonly busy: Effect.Effect<boolean>
   /** Counts whatever moves; it stands still when only the clock or something outside can move the child. */
@@ -32,13 +38,25 @@ export interface Child<E = unknown, R = never> {
   run(show: (probe: Probe) => void): Effect.Effect<unknown, E, R | Scope.Scope>
 }
 
-/** What keeps a child down: since when (ISO 8601), and why. */
+/** What keeps a child down, or waiting: since when (ISO 8601), and why. */
 export interface Trouble {
   readonly since: string
   readonly cause: string
   /** The error by its tag and reason, where it is one of ours: `ReplicaError/PositionMismatch`. */
   readonly error?: string
 }
+
+/** The same with its time in milliseconds since the epoch. */
+export interface Down extends Omit<Trouble, "since"> {
+  readonly since: number
+}
+
+/** Milliseconds for which a broker may be away, as when leaders move, before its replicas are shown as waiting. */
+const awayFor = 10_000
+
+/** What a child waits for that would look well otherwise. */
+export const waitsFor = (away: Away | undefined, now: number): Down | undefined =>
+  away === undefined || now - away.since < awayFor ? undefined : { ...away, error: "KafkaError/Unavailable" }
 
 /** A child as it is now. */
 export interface ChildStatus {
@@ -49,6 +67,6 @@ export interface ChildStatus {
   readonly partitions: ReadonlyArray<PartitionStatus>
   /** Since this process began; restarts by hand do not count. */
   readonly restarts: number
-  /** Why its last run ended, where it has not come up again since. */
+  /** Why its last run ended, where it has not come up again since; or the broker that it waits for. */
   readonly trouble?: Trouble
 }

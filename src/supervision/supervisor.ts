@@ -1,5 +1,6 @@
 import { Cause, Clock, Deferred, Effect, Exit, Fiber, Predicate, Random, Schema, Scope } from "effect"
-import type { Child, ChildStatus, Probe, State } from "./child.ts"
+import { waitsFor } from "./child.ts"
+import type { Child, ChildStatus, Down, Probe, State } from "./child.ts"
 import { ending, errorName } from "./ending.ts"
 import { fresh, jittered, next, policy as defaultPolicy } from "./intensity.ts"
 import type { History, Policy } from "./intensity.ts"
@@ -40,7 +41,7 @@ interface Entry {
   probe: Probe | undefined
   restarts: number
   history: History
-  trouble: { readonly since: number; readonly cause: string; readonly error?: string } | undefined
+  trouble: Down | undefined
   /** Completed by a restart by hand, which ends the present run or wait. */
   again: Deferred.Deferred<void>
 }
@@ -48,10 +49,15 @@ interface Entry {
 /** How a run ended that somebody wanted anew. */
 const startAnew = "start anew" as const
 
-const statusOf = ({ child: { actor, kind, replica }, probe, restarts, state, trouble }: Entry): ChildStatus => {
+const statusOf = (
+  { child: { actor, kind, replica }, probe, restarts, state, trouble }: Entry,
+  time: number
+): ChildStatus => {
   const shown = probe?.status()
-  const now = state === "running" ? (shown?.state ?? "starting") : state
-  const down = now === "running" || now === "restoring" ? undefined : trouble
+  const up = state === "running" ? (shown?.state ?? "starting") : state
+  const waiting = up === "running" || up === "restoring" ? waitsFor(shown?.away, time) : undefined
+  const now = waiting === undefined ? up : "waiting"
+  const down = now === "running" || now === "restoring" ? undefined : (waiting ?? trouble)
   return {
     actor,
     kind,
@@ -108,6 +114,7 @@ export const make = Effect.fnUntraced(function* (options: {
 }) {
   const policy = { ...defaultPolicy, ...options.policy }
   const scope = yield* Effect.scope
+  const clock = yield* Clock.Clock
   const entries: Array<Entry> = []
   const failed = yield* Deferred.make<never, SharedInstance>()
 
@@ -202,7 +209,7 @@ export const make = Effect.fnUntraced(function* (options: {
         return ours.length
       }),
     progress: () => entries.reduce((sum, { probe, restarts }) => sum + restarts + (probe?.progress() ?? 0), 0),
-    status: () => entries.map(statusOf),
+    status: () => entries.map((entry) => statusOf(entry, clock.currentTimeMillisUnsafe())),
     busy: Effect.suspend(() =>
       Effect.map(
         Effect.forEach(entries, (entry) =>

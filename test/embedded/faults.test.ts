@@ -148,6 +148,22 @@ describe("a producer", () => {
 const observe = (): Observed => ({ group: "g", topic: "t", events: [] })
 
 describe("a member", () => {
+  it.effect("tells since when nobody answers its join, until somebody does", () =>
+    Effect.gen(function* () {
+      const { client, control } = yield* open()
+      const fault = { verdict: "fail" as Verdict }
+      yield* control.intercept(({ kind }) => Effect.succeed(kind === "join" ? fault.verdict : "pass"))
+      yield* TestClock.adjust(5_000)
+      const { member, owned } = yield* join(client("test").kafka, observe(), "a")
+      yield* settle
+      expect(member.away()).toEqual({ since: 5_000, cause: "no broker could be reached (join g)" })
+      fault.verdict = "pass"
+      yield* TestClock.adjust(100)
+      yield* settle
+      expect([member.away(), owned.size]).toEqual([undefined, 1])
+    })
+  )
+
   it.effect("that is frozen past its session loses what it had to another, and joins again once it thaws", () =>
     Effect.gen(function* () {
       const broker = yield* open(4)

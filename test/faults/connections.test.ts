@@ -8,6 +8,7 @@ import { start } from "../broker/kafka.ts"
 import type { Cluster as Brokers } from "../broker/kafka.ts"
 import { join, owning } from "../contract/membership.ts"
 import type { Observed } from "../contract/membership.ts"
+import { until } from "../contract/world.ts"
 import * as Proxy from "./proxy.ts"
 import { underLoad } from "./under-load.ts"
 
@@ -129,6 +130,33 @@ describe("a member that nobody hears for longer than its session", () => {
       expect(lost.map(({ partitions, who }) => [who, partitions.toSorted()])).toEqual([["a", before]])
       const committed = [{ topic, partition: Number(before[0]!.split("/")[1]), offset: 1 }]
       expect(yield* Effect.flip(a.member.commit(old, committed))).toMatchObject({ reason: "StaleMember" })
+    }).pipe(Effect.ensuring(set("pass")), Effect.scoped)
+  )
+})
+
+describe("a broker that is away", () => {
+  it.live("is told by a reader and a member that have nothing else to do, until it answers again", () =>
+    Effect.gen(function* () {
+      const [kafka, other] = [yield* process(proxied()), yield* process(direct())]
+      const at = yield* newTopic(other, 1)
+      const reader = yield* kafka.reader()
+      yield* reader.seek(at, 0)
+      yield* Effect.forkChild(reader.poll)
+      const joined = yield* join(kafka, { group: unique("away"), topic: at.topic, events: [] }, "a")
+      yield* owning([joined, 1])
+      for (const mode of ["mute", "cut"] as const) {
+        yield* until(() => reader.away() === undefined && joined.member.away() === undefined)
+        const before = Date.now()
+        yield* set(mode)
+        yield* until(() => reader.away() !== undefined && joined.member.away() !== undefined)
+        for (const { cause, since } of [reader.away()!, joined.member.away()!]) {
+          expect(cause).toMatch(/^(Fetch|Heartbeat|FindCoordinator|Metadata) to broker 127\.0\.0\.1:\d+ failed: /)
+          expect(since).toBeGreaterThanOrEqual(before)
+          expect(since).toBeLessThanOrEqual(Date.now())
+        }
+        yield* set("pass")
+      }
+      yield* until(() => reader.away() === undefined && joined.member.away() === undefined)
     }).pipe(Effect.ensuring(set("pass")), Effect.scoped)
   )
 })

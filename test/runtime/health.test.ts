@@ -177,6 +177,30 @@ describe("the health of an actor", () => {
     }).pipe(running)
   )
 
+  it.effect("is waiting once its reader has had no answer for ten seconds, until it has one", () =>
+    Effect.gen(function* () {
+      const kit = yield* TestKit
+      const broker = yield* EmbeddedBroker
+      yield* kit.quiet
+      yield* broker.control.intercept(({ kind }) => Effect.succeed(kind === "fetch" ? "fail" : "pass"))
+      yield* kit.send(words, "ada", "a")
+      yield* TestClock.adjust("9 seconds")
+      assert.strictEqual((yield* held).state, "running")
+      yield* TestClock.adjust("2 seconds")
+      const status = yield* Actors.use((actors) => Effect.sync(() => actors.status()))
+      const [replica] = status.find(({ name }) => name === "sleeper")!.replicas
+      assert.strictEqual(replica!.state, "waiting")
+      assert.deepInclude(replica!.trouble, {
+        cause: "no broker could be reached (fetch words)",
+        error: "KafkaError/Unavailable"
+      })
+      yield* broker.control.heal
+      yield* TestClock.adjust("1 second")
+      yield* kit.quiet
+      assert.strictEqual((yield* held).state, "running")
+    }).pipe(running)
+  )
+
   it.effect("names the transaction that the broker does not answer, while heartbeats go on", () =>
     Effect.gen(function* () {
       const kit = yield* TestKit

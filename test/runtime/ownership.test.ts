@@ -28,6 +28,7 @@ const start = Effect.gen(function* () {
     membership: Effect.succeed(Option.some(membership)),
     committed: () => committed,
     commit: () => Effect.void,
+    away: () => undefined,
     failed: Effect.never
   }
   const reader: Reader = {
@@ -35,7 +36,8 @@ const start = Effect.gen(function* () {
     stop: ({ partition }) => Effect.sync(() => void reading.delete(partition)),
     pause: () => Effect.void,
     resume: () => Effect.void,
-    poll: Effect.never
+    poll: Effect.never,
+    away: () => undefined
   }
   const topics = {
     describe: () => Effect.succeed([{ name: "numbers", id: "id", partitions: 1, cleanup: "delete" }]),

@@ -3,6 +3,7 @@ import { Deferred, Effect, Exit, Fiber, Latch, Logger, Metric, Random, Scope } f
 import { TestClock } from "effect/testing"
 import { describe } from "vitest"
 import { KafkaError, TransactionError } from "../../src/kafka/errors.ts"
+import type { Away } from "../../src/kafka/away.ts"
 import type { Child, Probe } from "../../src/supervision/child.ts"
 import { policy } from "../../src/supervision/intensity.ts"
 import * as Supervisor from "../../src/supervision/supervisor.ts"
@@ -290,6 +291,40 @@ describe("supervisor", () => {
       work.busy = false
       expect(yield* supervisor.busy).toBe(false)
     }).pipe(quiet)
+  )
+
+  it.effect(
+    "shows a child as waiting while the broker is away from it, since when and why, but not while leaders move",
+    () =>
+      Effect.gen(function* () {
+        const broker: { away?: Away } = {}
+        const child: Child = {
+          ...scripted("reader", []).child,
+          run: (show) => {
+            show({ ...running, status: () => ({ state: "running", partitions: [], away: broker.away }) })
+            return Effect.never
+          }
+        }
+        const supervisor = yield* started([child])
+        const shown = () => {
+          const { state, trouble } = stateOf(supervisor, "reader")
+          return { state, trouble }
+        }
+        broker.away = { since: 0, cause: "no answer from 127.0.0.1:9092" }
+        yield* TestClock.adjust(9_999)
+        expect(shown()).toEqual({ state: "running", trouble: undefined })
+        yield* TestClock.adjust(1)
+        expect(shown()).toEqual({
+          state: "waiting",
+          trouble: {
+            since: "1970-01-01T00:00:00.000Z",
+            cause: "no answer from 127.0.0.1:9092",
+            error: "KafkaError/Unavailable"
+          }
+        })
+        delete broker.away
+        expect(shown()).toEqual({ state: "running", trouble: undefined })
+      }).pipe(quiet)
   )
 
   it.effect("leaves no fiber and no scope behind over ten thousand restarts", () =>

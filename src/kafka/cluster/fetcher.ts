@@ -1,15 +1,15 @@
 import { Effect, Queue, Scope } from "effect"
 import type { Cause } from "effect"
-import { KafkaError } from "../errors.ts"
+import type { KafkaError } from "../errors.ts"
 import { pause } from "./backoff.ts"
 import { toKafkaError } from "./connections.ts"
 import type { ConnectionError, Connections } from "./connections.ts"
-import { earliest, fetch, latest } from "./fetch-api.ts"
+import { fetch } from "./fetch-api.ts"
 import type { FetchedPartition, FetchPartition, FetchResponse } from "./fetch-api.ts"
 import * as Fetched from "./fetched.ts"
 import { groupByTopic } from "./group-by-topic.ts"
 import type { Leader, Metadata } from "./metadata.ts"
-import { offsetAt } from "./offsets.ts"
+import { notInLog } from "./offsets.ts"
 import { errorName, isTransient, refused } from "./protocol-error.ts"
 import type { Settings } from "./settings.ts"
 import type { Slot, Slots } from "./slots.ts"
@@ -61,7 +61,8 @@ export const make = Effect.fnUntraced(function* (options: {
     slot.failure = error
     arrived()
   }
-  const orphan = (slot: Slot) => {
+  const orphan = (slot: Slot, cause: string) => {
+    slot.absence.failed(cause)
     slot.refusedBy = slot.leader
     slot.leader = undefined
     Queue.offerUnsafe(orphaned, undefined)
@@ -81,35 +82,17 @@ export const make = Effect.fnUntraced(function* (options: {
       .sort((a, b) => a.fetched.queuedBytes - b.fetched.queuedBytes)
   }
 
-  /** Whether the offset is really outside the log: a new leader may not know yet how far the log goes. */
-  const outOfRange = Effect.fnUntraced(
-    function* (slot: Slot) {
-      const { partition, topic } = slot
-      const offset = slot.fetched.fetchOffset
-      const first = yield* offsetAt(metadata, connections, slot, earliest, settings.patience)
-      const end = yield* offsetAt(metadata, connections, slot, latest, settings.patience)
-      if (offset >= first && offset <= end) return
-      const lost = offset < first ? `${first - offset} offsets before ${first} are gone` : `the log ends at ${end}`
-      fail(
-        slot,
-        new KafkaError({
-          reason: "OffsetOutOfRange",
-          message: `offset ${offset} of partition ${partition} of topic ${topic} is not in the log: ${lost} (${first} to ${end} are left)`,
-          topic,
-          partition
-        })
-      )
-    },
-    (effect, slot) =>
-      Effect.catch(effect, (error) =>
-        Effect.sync(() => (error.reason === "Unavailable" ? orphan(slot) : fail(slot, error)))
-      )
-  )
+  const outOfRange = (slot: Slot) =>
+    Effect.match(notInLog(metadata, connections, slot, slot.fetched.fetchOffset, settings.patience), {
+      onSuccess: (error) => error !== undefined && fail(slot, error),
+      onFailure: (error) => (error.reason === "Unavailable" ? orphan(slot, error.message) : fail(slot, error))
+    })
 
   const absorb = Effect.fnUntraced(function* (slot: Slot, answer: FetchedPartition) {
     const error = errorName(answer.errorCode)
     if (error === "NONE") {
       slot.missing = 0
+      slot.absence.answered()
       try {
         Fetched.append(slot.fetched, answer, committed)
       } catch (error) {
@@ -119,7 +102,7 @@ export const make = Effect.fnUntraced(function* (options: {
     } else if (error === "OFFSET_OUT_OF_RANGE") {
       yield* outOfRange(slot)
     } else if (isTransient(error) || error === "UNKNOWN_TOPIC_OR_PARTITION") {
-      orphan(slot)
+      orphan(slot, `fetch from partition ${slot.partition} of topic ${slot.topic}: ${error}`)
     } else {
       fail(slot, refused(error, `fetch from partition ${slot.partition} of topic ${slot.topic}`, slot))
     }
@@ -155,7 +138,7 @@ export const make = Effect.fnUntraced(function* (options: {
         const error = answer.failure
         for (const slot of asked) {
           if (slot.over) continue
-          if (error.kind === "away") orphan(slot)
+          if (error.kind === "away") orphan(slot, error.message)
           else fail(slot, toKafkaError(error))
         }
         yield* pause(failures++)
@@ -226,6 +209,8 @@ export const make = Effect.fnUntraced(function* (options: {
         const still = yield* findLeaders()
         rounds = still.length > 0 ? rounds + 1 : 0
         if (still.length === 0) continue
+        for (const { absence, partition, topic } of still)
+          absence.failed(`partition ${partition} of topic ${topic} has no leader`)
         yield* pause(rounds)
         if (rounds % warnEvery === warnFirst)
           yield* Effect.logWarning(`${still[0]!.id} and ${still.length - 1} more have no leader and are waited for`)

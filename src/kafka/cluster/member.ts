@@ -1,4 +1,5 @@
-import { Cause, Deferred, Effect, Option, Scope } from "effect"
+import { Cause, Clock, Deferred, Effect, Option, Scope } from "effect"
+import { Absence } from "../away.ts"
 import { KafkaError } from "../errors.ts"
 import type { Member, MemberOptions, Membership } from "../kafka.ts"
 import type { TopicPartition } from "../records.ts"
@@ -10,6 +11,7 @@ import * as Coordinator from "./coordinator.ts"
 import { heartbeat, joinGroup, leaveGroup, syncGroup } from "./group-api.ts"
 import type { JoinGroupResponse } from "./group-api.ts"
 import * as GroupOffsets from "./group-offsets.ts"
+import { partitionCounts } from "./metadata.ts"
 import type { Metadata } from "./metadata.ts"
 import { errorName, isTransient, refused } from "./protocol-error.ts"
 import type { Settings } from "./settings.ts"
@@ -50,6 +52,7 @@ export const make = Effect.fnUntraced(function* (
   const sessionTimeout = options.sessionTimeout ?? 10_000
   const interval = Math.min(beatEvery, sessionTimeout / 3)
   const coordinator = Coordinator.make(metadata, connections.others, { type: "group", key: group })
+  const absence = new Absence(yield* Clock.Clock)
   const failed = Deferred.makeUnsafe<never, KafkaError>()
   const scope = yield* Scope.Scope
 
@@ -84,19 +87,23 @@ export const make = Effect.fnUntraced(function* (
     yield* Effect.raceFirst(listener.beforeJoin(revoked), alive)
   })
 
-  const partitionCounts = Effect.fnUntraced(function* (names: ReadonlyArray<string>) {
-    yield* Effect.ignore(metadata.refresh(names))
-    return new Map(
-      names.flatMap((name) => {
-        const known = metadata.known(name)
-        return known === undefined ? [] : [[name, known.partitions.length] as const]
-      })
-    )
-  })
+  /** The coordinator is looked for anew. */
+  const away = (cause: string): Ended => {
+    coordinator.moved()
+    absence.failed(cause)
+    return "coordinator"
+  }
 
-  /** An answer that ends the round, or fails for good. */
-  const judge = Effect.fnUntraced(function* (error: string, what: string): Effect.fn.Return<Ended, KafkaError> {
+  /** Why the round ends with this answer, if it does; or fails for good. */
+  const judge = Effect.fnUntraced(function* (
+    error: string,
+    what: string
+  ): Effect.fn.Return<Ended | undefined, KafkaError> {
+    if (isTransient(error)) return away(`${what}: ${error}`)
+    absence.answered()
     switch (error) {
+      case "NONE":
+        return undefined
       case "UNKNOWN_MEMBER_ID":
         memberId = ""
         return "lost"
@@ -110,18 +117,15 @@ export const make = Effect.fnUntraced(function* (
         return yield* refused(error, `${what} (instance id ${instanceId} is used by two members)`)
       }
       default:
-        if (!isTransient(error)) return yield* refused(error, what)
-        coordinator.moved()
-        return "coordinator"
+        return yield* refused(error, what)
     }
   })
 
   const unreachable = Effect.fnUntraced(function* (
     error: ConnectionError | KafkaError
   ): Effect.fn.Return<Ended, KafkaError> {
-    coordinator.moved()
-    if (error._tag === "KafkaError") return error.reason === "Unavailable" ? "coordinator" : yield* error
-    return error.kind === "away" ? "coordinator" : yield* toKafkaError(error)
+    const told = error._tag === "KafkaError" ? error : toKafkaError(error)
+    return told.reason === "Unavailable" ? away(told.message) : yield* told
   })
 
   const join = Effect.fnUntraced(function* (): Effect.fn.Return<JoinGroupResponse | Ended, KafkaError> {
@@ -141,10 +145,8 @@ export const make = Effect.fnUntraced(function* (
       if (result._tag === "Failure") return yield* unreachable(result.failure)
       const answer = result.success
       const error = errorName(answer.errorCode)
-      if (error === "NONE") return answer
-      if (error !== "MEMBER_ID_REQUIRED")
-        return yield* judge(error, `join of group ${group} (session time-out ${sessionTimeout} ms)`)
-      memberId = answer.memberId
+      if (error === "MEMBER_ID_REQUIRED") memberId = answer.memberId
+      else return (yield* judge(error, `join of group ${group} (session time-out ${sessionTimeout} ms)`)) ?? answer
     }
   })
 
@@ -152,7 +154,7 @@ export const make = Effect.fnUntraced(function* (
     handedOut = new Map()
     if (joined.leader !== joined.memberId) return []
     const members = Assignment.subscribers(joined.members)
-    handedOut = yield* partitionCounts([...new Set(members.flatMap(({ topics }) => topics))])
+    handedOut = yield* partitionCounts(metadata, [...new Set(members.flatMap(({ topics }) => topics))])
     return Assignment.assign(joined.memberId, members, handedOut)
   })
 
@@ -170,8 +172,8 @@ export const make = Effect.fnUntraced(function* (
       })
     )
     if (result._tag === "Failure") return yield* unreachable(result.failure)
-    const error = errorName(result.success.errorCode)
-    if (error !== "NONE") return yield* judge(error, `sync of group ${group}`)
+    const ended = yield* judge(errorName(result.success.errorCode), `sync of group ${group}`)
+    if (ended !== undefined) return ended
     const mine = Assignment.assigned(result.success.assignment)
     const revoked = Assignment.without(owned, mine)
     const added = Assignment.without(mine, owned)
@@ -183,7 +185,7 @@ export const make = Effect.fnUntraced(function* (
 
   const grown = Effect.fnUntraced(function* () {
     if (handedOut.size === 0) return false
-    const now = yield* partitionCounts([...handedOut.keys()])
+    const now = yield* partitionCounts(metadata, [...handedOut.keys()])
     return [...now].some(([topic, count]) => count > (handedOut.get(topic) ?? 0))
   })
 
@@ -199,12 +201,9 @@ export const make = Effect.fnUntraced(function* (
         continue
       }
       failures = 0
-      if (result.success !== "NONE") {
-        const ended = yield* judge(result.success, `heartbeat of group ${group}`)
-        if (ended !== "coordinator") return ended
-      } else if (beats % growthEvery === 0 && (yield* grown())) {
-        return "rejoin"
-      }
+      const ended = yield* judge(result.success, `heartbeat of group ${group}`)
+      if (ended === "rejoin" || ended === "lost") return ended
+      if (beats % growthEvery === 0 && (yield* grown())) return "rejoin"
     }
   })
 
@@ -244,6 +243,7 @@ export const make = Effect.fnUntraced(function* (
 
   return {
     membership: Effect.sync(() => Option.fromNullishOr(membership)),
+    away: () => absence.away,
     ...GroupOffsets.make(settings, connections.others, coordinator, group),
     failed: Deferred.await(failed)
   }

@@ -43,6 +43,17 @@ export interface Metadata {
   readonly leader: (topic: string, partition: number, patience?: number) => Effect.Effect<Leader, KafkaError>
 }
 
+/** How many partitions the topics have that exist: as the brokers say now, or said last. */
+export const partitionCounts = Effect.fnUntraced(function* (metadata: Metadata, names: ReadonlyArray<string>) {
+  yield* Effect.ignore(metadata.refresh(names))
+  return new Map(
+    names.flatMap((name) => {
+      const known = metadata.known(name)
+      return known === undefined ? [] : [[name, known.partitions.length] as const]
+    })
+  )
+})
+
 /** Times a topic may be unknown to the brokers before it counts as missing: about three seconds. */
 const missingAfter = 7
 

@@ -1,10 +1,10 @@
 import { Effect } from "effect"
-import type { KafkaError } from "../errors.ts"
+import { KafkaError } from "../errors.ts"
 import type { TopicPartition } from "../records.ts"
 import { again, done, retrying } from "./backoff.ts"
 import type { Attempt } from "./backoff.ts"
 import type { ConnectionError, Connections } from "./connections.ts"
-import { listOffsets } from "./fetch-api.ts"
+import { earliest, latest, listOffsets } from "./fetch-api.ts"
 import type { Metadata } from "./metadata.ts"
 import { errorName, isTransient, refused } from "./protocol-error.ts"
 
@@ -38,3 +38,24 @@ export const offsetAt = (
       return isTransient(error) || (why.reason === "TopicMissing" && n < 5) ? again(why) : yield* why
     })
   )
+
+/** What is wrong with an offset that a leader has called out of range; nothing, where it did not know yet how far the log goes. */
+export const notInLog = Effect.fnUntraced(function* (
+  metadata: Metadata,
+  connections: Connections,
+  at: TopicPartition,
+  offset: number,
+  patience: number
+): Effect.fn.Return<KafkaError | undefined, KafkaError> {
+  const { partition, topic } = at
+  const first = yield* offsetAt(metadata, connections, at, earliest, patience)
+  const end = yield* offsetAt(metadata, connections, at, latest, patience)
+  if (offset >= first && offset <= end) return undefined
+  const lost = offset < first ? `${first - offset} offsets before ${first} are gone` : `the log ends at ${end}`
+  return new KafkaError({
+    reason: "OffsetOutOfRange",
+    message: `offset ${offset} of partition ${partition} of topic ${topic} is not in the log: ${lost} (${first} to ${end} are left)`,
+    topic,
+    partition
+  })
+})

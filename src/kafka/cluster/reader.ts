@@ -1,5 +1,7 @@
-import { Cause, Effect, Queue } from "effect"
+import { Cause, Clock, Effect, Queue } from "effect"
 import type { Scope } from "effect"
+import { longer } from "../away.ts"
+import type { Away } from "../away.ts"
 import { KafkaError } from "../errors.ts"
 import type { Reader, ReaderOptions } from "../kafka.ts"
 import { partitionId } from "../records.ts"
@@ -23,7 +25,7 @@ export const make = Effect.fnUntraced(function* (
   const committed = options.isolation !== "uncommitted"
   const maxBytes = options.maxBytes ?? 1024 * 1024
   const arrived = yield* Queue.sliding<void>(1)
-  const slots = makeSlots(metadata)
+  const slots = makeSlots(metadata, yield* Clock.Clock)
   let over: Cause.Cause<KafkaError> | undefined
   const end = (cause: Cause.Cause<KafkaError>) => {
     if (!Cause.hasInterruptsOnly(cause)) over ??= cause
@@ -84,6 +86,15 @@ export const make = Effect.fnUntraced(function* (
     return undefined
   }
 
+  const away: Reader["away"] = () => {
+    let longest: Away | undefined
+    for (const slot of slots.all()) {
+      // What it has of the partition still can be read.
+      if (slot.fetched.chunks.length === 0) longest = longer(longest, slot.absence.away)
+    }
+    return longest
+  }
+
   const poll: Reader["poll"] = Effect.gen(function* () {
     for (;;) {
       if (over !== undefined) return yield* Effect.failCause(over)
@@ -111,6 +122,7 @@ export const make = Effect.fnUntraced(function* (
         fetcher.wake(slot)
         Queue.offerUnsafe(arrived, undefined)
       }),
-    poll
+    poll,
+    away
   }
 })

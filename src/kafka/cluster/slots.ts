@@ -1,5 +1,7 @@
+import type { Clock } from "effect"
 import type { KafkaError } from "../errors.ts"
 import { partitionId } from "../records.ts"
+import { Absence } from "../away.ts"
 import type { TopicPartition } from "../records.ts"
 import * as Fetched from "./fetched.ts"
 import type { Leader, Metadata } from "./metadata.ts"
@@ -18,6 +20,8 @@ export interface Slot extends TopicPartition {
   paused: boolean
   /** Why the partition cannot be read on: polls fail with it until the partition is sought anew or stopped. */
   failure: KafkaError | undefined
+  /** Of those who lead it. */
+  readonly absence: Absence
   /** How often the brokers have said in a row that there is no such partition. */
   missing: number
   over: boolean
@@ -33,7 +37,7 @@ export interface Slots {
   toTheEnd(slot: Slot): void
 }
 
-export const make = (metadata: Metadata): Slots => {
+export const make = (metadata: Metadata, clock: Clock.Clock): Slots => {
   const slots = new Map<string, Slot>()
   const close = (id: string) => {
     const slot = slots.get(id)
@@ -57,6 +61,7 @@ export const make = (metadata: Metadata): Slots => {
         refusedBy: undefined,
         paused,
         failure: undefined,
+        absence: new Absence(clock),
         missing: 0,
         over: false
       }

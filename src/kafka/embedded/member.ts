@@ -1,5 +1,6 @@
-import { Deferred, Effect, Option, Result } from "effect"
+import { Clock, Deferred, Effect, Option, Result } from "effect"
 import type { Scope } from "effect"
+import { Absence } from "../away.ts"
 import { KafkaError } from "../errors.ts"
 import type { CommittedOffset, Member, MemberOptions, Membership } from "../kafka.ts"
 import { partitionId } from "../records.ts"
@@ -9,7 +10,7 @@ import type { Connection } from "./connection.ts"
 import type { Coordinator, Session } from "./coordinator.ts"
 import { staleness } from "./groups.ts"
 import { committedOffsets } from "./member-offsets.ts"
-import { retryDelay } from "./reader.ts"
+import { causeOf, retryDelay } from "./reader.ts"
 import { findLog } from "./state.ts"
 import type { State } from "./state.ts"
 import type { Writer } from "./writer.ts"
@@ -43,6 +44,7 @@ export const make = (
     const failed = Deferred.makeUnsafe<never, KafkaError>()
     const open = () => coordinator.open(group, connection.client, options.sessionTimeout ?? defaultSessionTimeout)
     const fresh = (): Holding => ({ session: open(), membership: Option.none(), owned: [], revoked: [] })
+    const absence = new Absence(yield* Clock.Clock)
     let current = fresh()
 
     const request = (holding: Holding): Effect.Effect<void, KafkaError> => {
@@ -51,14 +53,15 @@ export const make = (
       const ownedSince = Option.match(holding.membership, { onNone: () => -1, onSome: ({ generation }) => generation })
       const joined = { instanceId, topics, owned: holding.owned, ownedSince }
       return connection.perform({ kind: "join", subjects }, coordinator.join(holding.session, joined)).pipe(
-        Effect.catch((error) =>
-          error._tag === "Unanswered" || error.reason === "Unavailable"
-            ? Effect.andThen(
-                Effect.sleep(retryDelay),
-                Effect.suspend(() => request(holding))
-              )
-            : Effect.fail(error)
-        )
+        Effect.tap(() => Effect.sync(() => absence.answered())),
+        Effect.catch((error) => {
+          if (error._tag !== "Unanswered" && error.reason !== "Unavailable") return Effect.fail(error)
+          absence.failed(causeOf(error))
+          return Effect.andThen(
+            Effect.sleep(retryDelay),
+            Effect.suspend(() => request(holding))
+          )
+        })
       )
     }
 
@@ -163,6 +166,7 @@ export const make = (
         connection
           .perform({ kind: "commit", subjects }, commit(membership, offsets))
           .pipe(Effect.catchTag("Unanswered", unanswered(`commit ${group}`))),
+      away: () => absence.away,
       failed: Deferred.await(failed)
     }
   })

@@ -1,10 +1,11 @@
-import { Effect, Latch, Result } from "effect"
+import { Clock, Effect, Latch, Result } from "effect"
 import type { Scope } from "effect"
+import { Absence } from "../away.ts"
 import { KafkaError } from "../errors.ts"
 import type { Reader, ReaderOptions } from "../kafka.ts"
 import { partitionId } from "../records.ts"
 import type { Batch, TopicPartition } from "../records.ts"
-import type { Connection } from "./connection.ts"
+import type { Connection, Unanswered } from "./connection.ts"
 import type { Log } from "./log.ts"
 import { findLog } from "./state.ts"
 import type { State } from "./state.ts"
@@ -39,6 +40,10 @@ export const readStored = <A>(read: () => A): Effect.Effect<A, KafkaError> =>
     }
   })
 
+/** Why a request is made again. */
+export const causeOf = (error: KafkaError | Unanswered): string =>
+  error._tag === "Unanswered" ? "no broker answers" : error.message
+
 export const make = (
   state: State,
   connection: Connection,
@@ -51,6 +56,7 @@ export const make = (
     const wake = () => {
       changed.openUnsafe()
     }
+    const absence = new Absence(yield* Clock.Clock)
     let turn = 0
     let over = false
 
@@ -105,17 +111,25 @@ export const make = (
 
     const attempt: Effect.Effect<ReadonlyArray<Batch>, KafkaError> = Effect.suspend(() => {
       changed.closeUnsafe()
-      if (connection.isPlain) return readStored(collect)
+      if (connection.isPlain) {
+        absence.answered()
+        return readStored(collect)
+      }
       const subjects = [...new Set([...readings.values()].map((reading) => reading.at.topic))]
       // What is read must not be taken before the client can hear of it.
       const asked = connection.perform({ kind: "fetch", subjects }, Effect.void)
       return asked.pipe(
-        Effect.andThen(readStored(collect)),
-        Effect.catch((error) =>
-          error._tag === "Unanswered" || error.reason === "Unavailable"
-            ? Effect.andThen(Effect.sleep(retryDelay), attempt)
-            : Effect.fail(error)
-        )
+        Effect.andThen(
+          Effect.suspend(() => {
+            absence.answered()
+            return readStored(collect)
+          })
+        ),
+        Effect.catch((error) => {
+          if (error._tag !== "Unanswered" && error.reason !== "Unavailable") return Effect.fail(error)
+          absence.failed(causeOf(error))
+          return Effect.andThen(Effect.sleep(retryDelay), attempt)
+        })
       )
     })
 
@@ -160,6 +174,7 @@ export const make = (
       stop: (at) => Effect.sync(() => stop(partitionId(at.topic, at.partition))),
       pause: (at) => setPaused(at, true),
       resume: (at) => setPaused(at, false),
-      poll
+      poll,
+      away: () => absence.away
     }
   })
