@@ -97,7 +97,8 @@ const throughBroker = Effect.gen(function* () {
   const idle = { beforeJoin: () => Effect.void, assigned: () => Effect.void, lost: () => Effect.void }
   const member = yield* kafka.member({ group: "bench", topics: ["numbers"], listener: idle })
   const restoring = performance.now()
-  yield* restore(kafka, member, fresh(), { actor: "sum", changelog: "sum.state", topicId: "id" })
+  const at = { actor: "sum", changelog: "sum.state", topicId: "id", producer: Effect.succeed(producer) }
+  yield* restore(kafka, member, fresh(), at)
   return [broker, performance.now() - restoring] as const
 }).pipe(Effect.scoped, Effect.provide(Embedded.layerMemory))
 

@@ -1,4 +1,4 @@
-import { Clock, Effect, Fiber, FiberSet } from "effect"
+import { Clock, Effect, Fiber, FiberSet, RcRef } from "effect"
 import type { Duration, Scope } from "effect"
 import type { KafkaError } from "../kafka/errors.ts"
 import type { Assignment, Kafka, Member, Reader, RebalanceListener } from "../kafka/kafka.ts"
@@ -55,6 +55,7 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Ownership, never, Scope.Scope> {
   const owned = new Map<number, Partition>()
   const run = yield* FiberSet.makeRuntime()
+  const producer = yield* RcRef.make({ acquire: around.kafka.producer })
   const takes = new WeakMap<Partition, Fiber.Fiber<unknown, unknown>>()
   let isAssigned = false
   let topicId = ""
@@ -68,7 +69,8 @@ export const make = Effect.fnUntraced(function* (
     const next = yield* restore(around.kafka, yield* around.member, partition, {
       actor: around.actor,
       changelog: around.changelog,
-      topicId
+      topicId,
+      producer: RcRef.get(producer)
     })
     const now = yield* Clock.currentTimeMillis
     if (!isOwned(partition)) return

@@ -1,7 +1,9 @@
 import { Clock, Effect, Option } from "effect"
+import type { Scope } from "effect"
 import * as Utf8 from "../actor/utf8.ts"
 import type { KafkaError } from "../kafka/errors.ts"
-import type { Kafka, Member } from "../kafka/kafka.ts"
+import type { Kafka, Member, Producer } from "../kafka/kafka.ts"
+import { noHeaders } from "../kafka/records.ts"
 import type { KafkaRecord, TopicPartition } from "../kafka/records.ts"
 import * as Entry from "../store/entry.ts"
 import { bytesOf, Message } from "./cell.ts"
@@ -12,18 +14,25 @@ import type { Partition } from "./partition.ts"
 /** How long the changelog may stand still, in milliseconds, before the restore fails loudly. */
 const noProgress = 60_000
 
+/** How long the group may say something else than the changelog, in milliseconds, before somebody has reset it. */
+const differing = 15_000
+
 /** What a restore needs to know of where it is. */
 export interface Ownership {
   readonly actor: string
   readonly changelog: string
   /** The inbox topic's id as it is now. */
   readonly topicId: string
+  /** Shared by the partitions that are taken over at the same time. */
+  readonly producer: Effect.Effect<Producer, KafkaError, Scope.Scope>
 }
 
 /**
  * Makes a partition ready, in the one order that loses nothing: the stable committed offset first (it waits for an open
- * transaction of the old owner), then the changelog's high watermark, then everything up to it. Answers the inbox offset to
- * go on from.
+ * transaction of the old owner), then a barrier into the changelog, then everything up to it. Answers the inbox offset to go on from.
+ *
+ * A broker that was cut off answers for a moment as if it still led, from what it knew before: what is read of it may be old. It cannot
+ * write: the barrier's offset is the truth, whoever is asked for what is before it, and the group's offset is asked for until it agrees.
  */
 export const restore = Effect.fnUntraced(function* (
   kafka: Kafka["Service"],
@@ -32,7 +41,7 @@ export const restore = Effect.fnUntraced(function* (
   at: Ownership
 ): Effect.fn.Return<number, KafkaError | ReplicaError> {
   const inbox = { topic: partition.topic, partition: partition.partition }
-  const [committed] = yield* member.committed([inbox])
+  let [committed] = yield* member.committed([inbox])
   yield* readChangelog(kafka, partition, at)
   const { position } = partition
   const recorded = position.settle === 0 ? undefined : position
@@ -51,10 +60,25 @@ export const restore = Effect.fnUntraced(function* (
     yield* Effect.logWarning(`${inbox.topic}/${inbox.partition}: ${lost}, and an operator has accepted it`)
     return begin
   }
-  if (committed !== undefined && committed.offset !== next) {
-    return yield* fail("PositionMismatch", `the group committed offset ${committed.offset}, the changelog says ${next}`)
+  for (const since = yield* Clock.currentTimeMillis; committed !== undefined && committed.offset !== next;) {
+    if ((yield* Clock.currentTimeMillis) - since >= differing)
+      return yield* fail(
+        "PositionMismatch",
+        `the group committed offset ${committed.offset}, the changelog says ${next}`
+      )
+    yield* Effect.sleep("250 millis")
+    ;[committed] = yield* member.committed([inbox])
   }
   return next
+})
+
+/** The end of a changelog as of now, by a record of our own. */
+const barrier = Effect.fnUntraced(function* (producer: Producer, changelog: TopicPartition) {
+  const timestamp = Math.floor(yield* Clock.currentTimeMillis)
+  const [offset] = yield* producer.send([
+    { ...changelog, key: Entry.barrierKey, value: null, headers: noHeaders, timestamp }
+  ])
+  return offset! + 1
 })
 
 const readChangelog = (
@@ -65,7 +89,7 @@ const readChangelog = (
   Effect.scoped(
     Effect.gen(function* () {
       const changelog: TopicPartition = { topic: at.changelog, partition: partition.partition }
-      const end = yield* kafka.topics.endOffset(changelog)
+      const end = yield* barrier(yield* at.producer, changelog)
       let next = yield* kafka.topics.beginOffset(changelog)
       partition.restored = { done: next, end }
       if (next >= end) return
@@ -119,6 +143,7 @@ export const restoreRecord = (partition: Partition, { key, value }: KafkaRecord)
     if (value !== null) partition.position = Entry.positionValue.decode(value)
     return
   }
+  if (entry.kind === Entry.kinds.barrier) return
   if (entry.kind === Entry.kinds.letter) return partition.letters.restore(entry, value)
   const cell = partition.cell(entry.key)
   switch (entry.kind) {

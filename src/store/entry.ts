@@ -19,9 +19,10 @@ import type { Header } from "../kafka/records.ts"
  * | wait | – | `Wait` as JSON: why the key's first parked message waits |
  * | pause | – | `Pause` as JSON: an operator has paused the key |
  * | position | – (the actor key is empty) | `Position` as JSON |
+ * | barrier | – (the actor key is empty) | none: a tombstone. Who takes the partition over writes it, to know how far the log goes |
  * | letter | dead letter's offset (8 bytes; the actor key is empty), or none | `LetterDone` as JSON; without an offset `Floor` |
  */
-export const kinds = { state: 1, timer: 2, parked: 3, wait: 4, position: 5, pause: 6, letter: 7 } as const
+export const kinds = { state: 1, timer: 2, parked: 3, wait: 4, position: 5, pause: 6, letter: 7, barrier: 8 } as const
 type Kind = (typeof kinds)[keyof typeof kinds]
 
 const none = new Uint8Array(0)
@@ -41,6 +42,7 @@ export const timerKey = (key: string, name: string) => entryKey(kinds.timer, key
 export const pauseKey = (key: string) => entryKey(kinds.pause, key)
 export const waitKey = (key: string) => entryKey(kinds.wait, key)
 export const positionKey = entryKey(kinds.position, "")
+export const barrierKey = entryKey(kinds.barrier, "")
 export const floorKey = entryKey(kinds.letter, "")
 
 const offsetBytes = (offset: number): Uint8Array => {

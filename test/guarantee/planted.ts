@@ -169,16 +169,16 @@ export const planted: ReadonlyArray<Planted> = [
               beforeJoin: (revoked) => Effect.andThen(Effect.ignore(look), listener.beforeJoin(revoked))
             }
           }),
-        topics: {
-          ...kafka.topics,
-          endOffset: (at) =>
+        producer: Effect.map(kafka.producer, (producer) => ({
+          send: (records) =>
             Effect.suspend(() => {
-              const id = partitionId(at.topic, at.partition)
+              const [barrier] = records
+              const id = partitionId(barrier!.topic, barrier!.partition)
               const known = early.get(id)
               early.delete(id)
-              return known === undefined ? kafka.topics.endOffset(at) : Effect.succeed(known)
+              return known === undefined ? producer.send(records) : Effect.succeed([known - 1])
             })
-        }
+        }))
       }
     }
   },

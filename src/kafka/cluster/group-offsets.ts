@@ -1,11 +1,11 @@
 import { Effect } from "effect"
 import { KafkaError } from "../errors.ts"
-import type { CommittedOffset, Member } from "../kafka.ts"
+import type { CommittedOffset, Member, Membership } from "../kafka.ts"
 import { again, done, retrying } from "./backoff.ts"
 import type { Attempt } from "./backoff.ts"
-import type { ConnectionError, Connections } from "./connections.ts"
+import type { Broker, ConnectionError, Connections } from "./connections.ts"
 import type { Coordinator } from "./coordinator.ts"
-import { offsetCommit, offsetFetch } from "./group-api.ts"
+import { heartbeat, offsetCommit, offsetFetch } from "./group-api.ts"
 import { errorName, isTransient, refused } from "./protocol-error.ts"
 import type { Settings } from "./settings.ts"
 
@@ -13,15 +13,44 @@ const forget = (coordinator: Coordinator, error: string) => {
   if (error === "NOT_COORDINATOR" || error === "COORDINATOR_NOT_AVAILABLE") coordinator.moved()
 }
 
+/** `others`: connections whose requests wait for nobody. */
+export interface Asking {
+  readonly settings: Settings
+  readonly others: Connections
+  readonly coordinator: Coordinator
+  readonly group: string
+  readonly instanceId: string | null
+  /** Who asks, if he is a member at present. */
+  readonly membership: () => Membership | undefined
+}
+
 /** Committed offsets of one group, read stable and written by its members. */
-export const make = (
-  settings: Settings,
-  connections: Connections,
-  coordinator: Coordinator,
-  group: string
-): Pick<Member, "commit" | "committed"> => {
+export const make = ({
+  coordinator,
+  group,
+  instanceId,
+  membership: current,
+  others,
+  settings
+}: Asking): Pick<Member, "commit" | "committed"> => {
   const ask = <A>(request: Effect.Effect<A, ConnectionError>) =>
     Effect.tapError(request, () => Effect.sync(coordinator.moved))
+
+  /**
+   * A broker that was cut off answers for a moment as if it still coordinated the group. Whoever knows the present generation has
+   * all that those before it committed; who does not is not asked.
+   */
+  const outdated = Effect.fnUntraced(function* (
+    broker: Broker
+  ): Effect.fn.Return<KafkaError | undefined, ConnectionError> {
+    const membership = current()
+    if (membership === undefined) return undefined
+    const { errorCode } = yield* ask(others.request(broker, heartbeat, { membership, instanceId }))
+    const error = errorName(errorCode)
+    if (error === "NONE" || error === "REBALANCE_IN_PROGRESS") return undefined
+    coordinator.moved()
+    return new KafkaError({ reason: "Unavailable", message: `member of group ${group}: ${error}` })
+  })
 
   const committed: Member["committed"] = Effect.fnUntraced(function* (partitions) {
     if (partitions.length === 0) return []
@@ -30,7 +59,9 @@ export const make = (
       ConnectionError | KafkaError
     > {
       const broker = yield* coordinator.await(settings.patience)
-      const answer = yield* ask(connections.request(broker, offsetFetch, { group, partitions }))
+      const stale = yield* outdated(broker)
+      if (stale !== undefined) return again(stale)
+      const answer = yield* ask(others.request(broker, offsetFetch, { group, partitions }))
       const found = answer.topics.flatMap(({ name, partitions }) =>
         partitions.map((partition) => ({ ...partition, topic: name }))
       )
@@ -71,7 +102,7 @@ export const make = (
                 message: `no generation of group ${group} to commit with`
               })
             const broker = yield* coordinator.await(settings.patience)
-            const answer = yield* ask(connections.request(broker, offsetCommit, { membership, offsets }))
+            const answer = yield* ask(others.request(broker, offsetCommit, { membership, offsets }))
             const error = answer.topics
               .flatMap(({ partitions }) => partitions.map(({ errorCode }) => errorName(errorCode)))
               .find((name) => name !== "NONE")

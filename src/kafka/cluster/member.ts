@@ -47,11 +47,10 @@ export const make = Effect.fnUntraced(function* (
   connections: { readonly joins: Connections; readonly others: Connections },
   options: MemberOptions
 ): Effect.fn.Return<Member, never, Scope.Scope> {
-  const { group, listener, topics } = options
-  const instanceId = options.instanceId ?? null
-  const sessionTimeout = options.sessionTimeout ?? 10_000
+  const { group, instanceId = null, listener, sessionTimeout = 10_000, topics } = options
+  const { joins, others } = connections
   const interval = Math.min(beatEvery, sessionTimeout / 3)
-  const coordinator = Coordinator.make(metadata, connections.others, { type: "group", key: group })
+  const coordinator = Coordinator.make(metadata, others, { type: "group", key: group })
   const absence = new Absence(yield* Clock.Clock)
   const failed = Deferred.makeUnsafe<never, KafkaError>()
   const scope = yield* Scope.Scope
@@ -75,7 +74,7 @@ export const make = Effect.fnUntraced(function* (
       : Effect.void
 
   const beat = Effect.fnUntraced(function* (as: Membership): Effect.fn.Return<string, ConnectionError | KafkaError> {
-    const answer = yield* connections.others.request(yield* coordinator.find, heartbeat, { membership: as, instanceId })
+    const answer = yield* others.request(yield* coordinator.find, heartbeat, { membership: as, instanceId })
     return errorName(answer.errorCode)
   })
 
@@ -132,7 +131,7 @@ export const make = Effect.fnUntraced(function* (
     for (;;) {
       const result = yield* Effect.result(
         Effect.flatMap(coordinator.find, (broker) =>
-          connections.joins.request(broker, joinGroup, {
+          joins.request(broker, joinGroup, {
             group,
             sessionTimeout,
             rebalanceTimeout: sessionTimeout,
@@ -165,7 +164,7 @@ export const make = Effect.fnUntraced(function* (
     memberId = joined.memberId
     const next: Membership = { group, memberId, generation: joined.generationId }
     const result = yield* Effect.result(
-      connections.joins.request(yield* coordinator.await(Infinity), syncGroup, {
+      joins.request(yield* coordinator.await(Infinity), syncGroup, {
         membership: next,
         instanceId,
         assignments: yield* assignments(joined)
@@ -230,9 +229,10 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.addFinalizer(() => {
     // A static member keeps its place for the time of its session (KIP-345).
     if (memberId === "" || instanceId !== null) return Effect.void
-    return Effect.flatMap(coordinator.find, (broker) =>
-      connections.others.request(broker, leaveGroup, { group, memberId })
-    ).pipe(Effect.timeoutOption(leaveLimit), Effect.ignore)
+    return Effect.flatMap(coordinator.find, (broker) => others.request(broker, leaveGroup, { group, memberId })).pipe(
+      Effect.timeoutOption(leaveLimit),
+      Effect.ignore
+    )
   })
   yield* Effect.addFinalizer(() =>
     Deferred.fail(failed, new KafkaError({ reason: "Closed", message: `the member of group ${group} was closed` }))
@@ -244,7 +244,7 @@ export const make = Effect.fnUntraced(function* (
   return {
     membership: Effect.sync(() => Option.fromNullishOr(membership)),
     away: () => absence.away,
-    ...GroupOffsets.make(settings, connections.others, coordinator, group),
+    ...GroupOffsets.make({ settings, others, coordinator, group, instanceId, membership: () => membership }),
     failed: Deferred.await(failed)
   }
 })

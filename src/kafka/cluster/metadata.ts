@@ -85,7 +85,8 @@ export const make = Effect.fnUntraced(function* (
   const askAny = Effect.fnUntraced(function* (names: ReadonlyArray<string>) {
     const candidates = brokers()
     const failures: Array<ConnectionError> = []
-    const start = first
+    // Another one first each time: one that was cut off tells what was true before.
+    const start = first++
     for (let n = 0; n < candidates.length; n++) {
       const broker = candidates[(start + n) % candidates.length]!
       const answer = yield* Effect.result(connections.request(broker, metadataApi, names))
@@ -115,9 +116,15 @@ export const make = Effect.fnUntraced(function* (
       const error = errorName(topic.errorCode)
       if (topic.errorCode === 0 || isTransient(error)) {
         const partitions: Array<{ leader: number; epoch: number }> = []
-        for (const { partitionIndex, leaderId, leaderEpoch } of topic.partitions)
-          partitions[partitionIndex] = { leader: leaderId, epoch: leaderEpoch }
         const id = topic.topicId === undefined || topic.topicId === noId ? name : topic.topicId
+        // Without an id a topic that was made again, with new epochs, looks the same.
+        const before = id !== name && topics.get(name)?.id === id ? topics.get(name)!.partitions : []
+        for (const { partitionIndex, leaderId, leaderEpoch } of topic.partitions) {
+          const told = { leader: leaderId, epoch: leaderEpoch }
+          const known = before[partitionIndex]
+          // A broker that was cut off tells what was true before (KIP-320).
+          partitions[partitionIndex] = known !== undefined && known.epoch > told.epoch ? known : told
+        }
         if (partitions.length > 0) topics.set(name, { name, id, partitions })
       } else if (error === "UNKNOWN_TOPIC_OR_PARTITION" || error === "INVALID_TOPIC_EXCEPTION") {
         topics.delete(name)

@@ -1,5 +1,5 @@
-import { Effect, Option } from "effect"
-import type { KafkaError } from "../errors.ts"
+import { Clock, Effect, Option } from "effect"
+import { KafkaError } from "../errors.ts"
 import { partitionId } from "../records.ts"
 import type { KafkaRecord, RecordPosition } from "../records.ts"
 import { again, done, retrying } from "./backoff.ts"
@@ -14,12 +14,18 @@ import type { Settings } from "./settings.ts"
 /** Bytes asked for: the batch with the record comes whole, however large it is (KIP-74). */
 const enough = 64 * 1024
 
+/**
+ * Milliseconds for which a record that is not in the log is asked for again: markers are written after a commit is answered, and a
+ * broker that was cut off answers for a moment as if it still led.
+ */
+const beyondEnd = 2_000
+
 /** The committed record at exactly this offset, by one fetch that does not wait. */
-export const make =
-  (settings: Settings, metadata: Metadata, connections: Connections) =>
-  (position: RecordPosition): Effect.Effect<Option.Option<KafkaRecord>, KafkaError> => {
+export const make = (settings: Settings, metadata: Metadata, connections: Connections) =>
+  Effect.fnUntraced(function* (position: RecordPosition): Effect.fn.Return<Option.Option<KafkaRecord>, KafkaError> {
     const { offset, partition, topic } = position
-    return retrying(
+    const believed = (yield* Clock.currentTimeMillis) + beyondEnd
+    return yield* retrying(
       settings.patience,
       Effect.fnUntraced(function* (
         n: number
@@ -35,7 +41,12 @@ export const make =
         })
         const found = answer.partitions[0]
         const error = errorName(found?.errorCode ?? answer.errorCode)
-        if (error === "OFFSET_OUT_OF_RANGE") return done(Option.none())
+        if (error === "OFFSET_OUT_OF_RANGE" || (error === "NONE" && offset >= found!.lastStableOffset)) {
+          if ((yield* Clock.currentTimeMillis) >= believed) return done(Option.none())
+          return again(
+            new KafkaError({ reason: "Unavailable", message: `${partitionId(topic, partition)} ends before ${offset}` })
+          )
+        }
         if (found === undefined || error !== "NONE") {
           const why = refused(error, `record ${offset} of ${partitionId(topic, partition)}`, position)
           return isTransient(error) || (why.reason === "TopicMissing" && n < 5) ? again(why) : yield* why
@@ -52,7 +63,7 @@ export const make =
         return done(record?.offset === offset ? Option.some(copied(record)) : Option.none())
       })
     )
-  }
+  })
 
 /** One record, not the neighbours whose bytes it came with. */
 const copied = (record: KafkaRecord): KafkaRecord => ({

@@ -1,0 +1,163 @@
+import { expect, it } from "@effect/vitest"
+import { Effect, Option } from "effect"
+import { describe } from "vitest"
+import type { Api } from "../../src/kafka/cluster/api.ts"
+import type { Connections } from "../../src/kafka/cluster/connections.ts"
+import * as GroupOffsets from "../../src/kafka/cluster/group-offsets.ts"
+import * as Metadata from "../../src/kafka/cluster/metadata.ts"
+import type { MetadataResponse } from "../../src/kafka/cluster/metadata-api.ts"
+import * as ReadRecord from "../../src/kafka/cluster/read-record.ts"
+import { settings } from "../../src/kafka/cluster/settings.ts"
+import { codeOf, inTime, metadata } from "./wire.ts"
+
+/**
+ * A broker that was cut off for a while (frozen, behind a dead switch) answers for a moment as if it still led what it led before, from
+ * what it knew then.
+ */
+const two = [
+  { nodeId: 1, host: "now", port: 9092 },
+  { nodeId: 2, host: "then", port: 9092 }
+]
+const all = settings({ brokers: ["now:9092", "then:9092"] })
+
+/** Each broker answers as its script says; `asked` lists who was asked for what. */
+const scripted = (answer: (host: string, api: string, count: number) => unknown) => {
+  const asked: Array<string> = []
+  const connections: Connections = {
+    request: <Input, Output>({ host }: { host: string }, { name }: Api<Input, Output>) =>
+      Effect.sync(() => {
+        asked.push(`${name} ${host}`)
+        return answer(host, name, asked.filter((one) => one === `${name} ${host}`).length) as Output
+      })
+  }
+  return { asked, connections }
+}
+
+const told = (leaderId: number, leaderEpoch: number, topicId?: string): MetadataResponse => ({
+  brokers: two,
+  clusterId: "c",
+  controllerId: 1,
+  topics: [
+    {
+      errorCode: 0,
+      name: "t",
+      ...(topicId !== undefined && { topicId }),
+      partitions: [{ partitionIndex: 0, leaderId, leaderEpoch }]
+    }
+  ]
+})
+
+describe("a leader", () => {
+  const learned = (answers: ReadonlyArray<MetadataResponse>) =>
+    Effect.gen(function* () {
+      let n = 0
+      const { asked, connections } = scripted(() => answers[Math.min(n++, answers.length - 1)])
+      const known = yield* Metadata.make(all, connections)
+      for (let i = 1; i < answers.length; i++) yield* known.refresh(["t"])
+      return { asked, leader: known.knownLeader("t", 0)?.nodeId }
+    })
+
+  it.effect("is the one of the latest epoch, whatever is told afterwards of an earlier one", () =>
+    Effect.gen(function* () {
+      const answers = [told(2, 4, "a"), told(1, 5, "a"), told(2, 4, "a")]
+      expect((yield* learned(answers)).leader).toBe(1)
+    })
+  )
+
+  it.effect("of a topic that was made again counts anew, and so does one of a broker without topic ids", () =>
+    Effect.gen(function* () {
+      expect((yield* learned([told(1, 5, "a"), told(1, 5, "a"), told(2, 0, "b")])).leader).toBe(2)
+      expect((yield* learned([told(1, 5), told(1, 5), told(2, 0)])).leader).toBe(2)
+    })
+  )
+
+  it.effect("is asked of another broker each time", () =>
+    Effect.gen(function* () {
+      const { asked } = yield* learned([told(1, 5, "a"), told(1, 5, "a"), told(1, 5, "a")])
+      expect(asked).toEqual(["Metadata now", "Metadata then", "Metadata now"])
+    })
+  )
+})
+
+describe("committed offsets", () => {
+  const membership = { group: "g", memberId: "m", generation: 3 }
+  const at = { topic: "inbox", partition: 0 }
+  const offsets = (committedOffset: bigint) => ({
+    errorCode: 0,
+    topics: [{ name: "inbox", partitions: [{ partitionIndex: 0, committedOffset, errorCode: 0 }] }]
+  })
+
+  /** Both say that they coordinate; the one that was cut off is found first. */
+  const committed = (error: string) =>
+    Effect.gen(function* () {
+      const { asked, connections } = scripted((host, api) =>
+        api === "Heartbeat" ? { errorCode: host === "then" ? codeOf(error) : 0 } : offsets(host === "then" ? 5n : 9n)
+      )
+      const finds = [two[1]!, two[0]!]
+      const next = () => Effect.sync(() => finds[0]!)
+      const { committed } = GroupOffsets.make({
+        settings: all,
+        others: connections,
+        coordinator: { find: next(), await: next, moved: () => void finds.shift() },
+        group: "g",
+        instanceId: null,
+        membership: () => membership
+      })
+      return { asked, found: yield* inTime(committed([at])) }
+    })
+
+  it.effect.each(["ILLEGAL_GENERATION", "UNKNOWN_MEMBER_ID", "NOT_COORDINATOR"])(
+    "are never asked of a broker that does not know the present generation: %s",
+    (error) =>
+      Effect.gen(function* () {
+        const { asked, found } = yield* committed(error)
+        expect(found).toEqual([{ ...at, offset: 9 }])
+        expect(asked).not.toContain("OffsetFetch then")
+      })
+  )
+
+  it.effect("are asked of the one that does, also while the group rebalances", () =>
+    Effect.gen(function* () {
+      expect((yield* committed("REBALANCE_IN_PROGRESS")).asked).toEqual(["Heartbeat then", "OffsetFetch then"])
+    })
+  )
+})
+
+describe("a record", () => {
+  const fetched = (lastStableOffset: number) => ({
+    errorCode: 0,
+    partitions: [
+      {
+        topic: "t",
+        partition: 0,
+        errorCode: lastStableOffset < 0 ? codeOf("OFFSET_OUT_OF_RANGE") : 0,
+        highWatermark: lastStableOffset,
+        lastStableOffset,
+        aborted: [],
+        records: Buffer.alloc(0)
+      }
+    ]
+  })
+  const read = (ends: ReadonlyArray<number>) => {
+    const { asked, connections } = scripted((_, __, count) => fetched(ends[Math.min(count, ends.length) - 1]!))
+    const one = ReadRecord.make(all, metadata, connections)({ topic: "t", partition: 0, offset: 7 })
+    return Effect.map(inTime(one), (found) => ({ asked: asked.length, there: Option.isSome(found) }))
+  }
+
+  it.effect("behind the end of the log is asked for again before it counts as missing", () =>
+    Effect.gen(function* () {
+      for (const end of [7, -1]) {
+        const { asked, there } = yield* read([end])
+        expect(there).toBe(false)
+        expect(asked).toBeGreaterThan(3)
+      }
+    })
+  )
+
+  it.effect("that the log has passed over is missing at once", () =>
+    Effect.gen(function* () {
+      expect(yield* read([8])).toEqual({ asked: 1, there: false })
+      expect(yield* read([7, 8])).toEqual({ asked: 2, there: false })
+    })
+  )
+})
