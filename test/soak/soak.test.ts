@@ -12,7 +12,7 @@ import { launch } from "../stories/fleet.ts"
 import type { Ship } from "../stories/fleet.ts"
 import { paymentService } from "../stories/payments.ts"
 import { all } from "../stories/stories.ts"
-import { get, until, World } from "../stories/world.ts"
+import { get, records, saidTwice, until, World } from "../stories/world.ts"
 import { nextFault } from "./faults.ts"
 import { percentile, probing, weighing } from "./watch.ts"
 import type { Probe, Weight } from "./watch.ts"
@@ -112,8 +112,12 @@ const report = (happened: ReadonlyArray<Happened>, seen: ReadonlyArray<Probe>, w
   const quarters = (of: (weight: Weight) => number) => [0, 0.25, 0.5, 0.75].map((from) => part(from, from + 0.25, of))
   const memory = quarters(({ rss }) => Math.round(rss / 1e6))
   const descriptors = quarters((weight) => weight.descriptors)
-  console.log(`the process that lived: ${memory.join(", ")} MB and ${descriptors.join(", ")} descriptors, by quarters`)
-  return { memory, descriptors }
+  const connections = quarters((weight) => weight.connections)
+  console.log(
+    `the process that lived, by quarters: ${memory.join(", ")} MB, ${connections.join(", ")} connections to one broker, ` +
+      `${descriptors.join(", ")} other descriptors`
+  )
+  return { memory, connections, descriptors }
 }
 
 it.live(
@@ -149,21 +153,26 @@ it.live(
         { concurrency: "unbounded", discard: true }
       )
       const told = Effect.gen(function* () {
-        const watching = [yield* Effect.forkChild(weighing(steady!.pid, weights))]
+        const ports = system.bootstrap.split(",").map((broker) => Number(broker.split(":")[1]))
+        const watching = [yield* Effect.forkChild(weighing(steady!.pid, ports, weights))]
         for (let n = 0; n < probes; n++) watching.push(yield* Effect.forkChild(probing(seen)))
         const [happened] = yield* Effect.all([faults(end, steady!, others), telling], { concurrency: 2 })
         yield* until(get("/actors", 0), isLevel)
         yield* Fiber.interruptAll(watching)
+        for (const topic of ["import-progress", "import-rejects", "contacts"]) {
+          assert.deepStrictEqual(saidTwice(yield* records(topic)).slice(0, 20), [], topic)
+        }
         return happened
       }).pipe(Effect.provideService(World, world))
 
       const happened = yield* told
       console.table(runs)
-      const { descriptors, memory } = report(happened, seen, weights)
+      const { connections, descriptors, memory } = report(happened, seen, weights)
       for (const name of Object.keys(all)) assert.isAtLeast(runs[name] ?? 0, 1, name)
       // What grows are the states of ever more orders and users, not what one message costs.
       assert.isBelow(memory[3]!, memory[1]! * 1.3 + 30, "memory")
-      assert.isBelow(descriptors[3]!, descriptors[1]! + 20, "descriptors")
+      assert.isBelow(connections[3]!, connections[1]! + 20, "connections to one broker")
+      assert.isBelow(descriptors[3]!, descriptors[1]! + 20, "other descriptors")
       for (const ship of [steady!, ...others]) {
         assert.deepStrictEqual(
           yield* ship.stop,

@@ -1,11 +1,11 @@
 import { Context, Effect } from "effect"
 import type { Scope } from "effect"
 import { Kafka } from "../../src/kafka/kafka.ts"
-import type { KafkaRecord } from "../../src/kafka/records.ts"
+import type { Header, KafkaRecord } from "../../src/kafka/records.ts"
 import { partitionFor } from "../../src/kafka/partitioner.ts"
 import { connect } from "../../src/client/index.ts"
 import type { Client } from "../../src/client/index.ts"
-import { readAll } from "../broker/clients.ts"
+import { readAll, text } from "../broker/clients.ts"
 import { atOnce } from "../client/scripted.ts"
 import type { PaymentService } from "./payments.ts"
 
@@ -155,9 +155,15 @@ export interface Written {
   readonly key: string | Uint8Array | null
   /** JSON, or as it is where it is text or bytes; null: a tombstone. */
   readonly value: unknown
+  /** Says something again that was in the log already. */
+  readonly again?: boolean
 }
 
 const partitions = 12
+const again: ReadonlyArray<Header> = [["again", new Uint8Array()]]
+
+/** Whether a story has written this record as a repeat. */
+export const isRepeat = ({ headers }: KafkaRecord): boolean => headers.some(([name]) => name === "again")
 
 /** Another program writes to the log, in this order per key; answers where. */
 export const write = (...records: ReadonlyArray<Written>) =>
@@ -166,12 +172,12 @@ export const write = (...records: ReadonlyArray<Written>) =>
       const { kafka } = yield* World
       const producer = yield* kafka.producer
       return yield* producer.send(
-        records.map(({ key, topic, value }) => ({
+        records.map(({ again: isAgain, key, topic, value }) => ({
           topic,
           partition: key === null ? 0 : partitionFor(bytes(key)!, partitions),
           key: bytes(key),
           value: bytes(value),
-          headers: [],
+          headers: isAgain === true ? again : [],
           timestamp: Date.now()
         }))
       )
@@ -189,3 +195,18 @@ export const records = Effect.fnUntraced(function* (
     (found.get(`${topic}/${partition}`) ?? []).map((record) => ({ ...record, partition }))
   )
 })
+
+/** What is there more than once although no story has said it again: where the records are, by key and value. */
+export const saidTwice = (
+  all: ReadonlyArray<KafkaRecord & { readonly partition: number }>
+): ReadonlyArray<readonly [what: string, at: ReadonlyArray<string>]> => {
+  const places = new Map<string, Array<string>>()
+  for (const record of all) {
+    if (isRepeat(record)) continue
+    const { key, offset, partition, timestamp, value } = record
+    const what = `${text(key)}: ${text(value)}`
+    const at = `${partition}/${offset} of ${new Date(timestamp).toISOString()}`
+    places.set(what, [...(places.get(what) ?? []), at])
+  }
+  return [...places].filter(([, at]) => at.length > 1)
+}
