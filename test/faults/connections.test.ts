@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Layer } from "effect"
+import { Clock, Context, Effect, Fiber, Layer } from "effect"
 import { afterAll, beforeAll, describe } from "vitest"
 import * as Cluster from "../../src/kafka/cluster/cluster.ts"
 import { Kafka } from "../../src/kafka/kafka.ts"
@@ -146,13 +146,13 @@ describe("a broker that is away", () => {
       yield* owning([joined, 1])
       for (const mode of ["mute", "cut"] as const) {
         yield* until(() => reader.away() === undefined && joined.member.away() === undefined)
-        const before = Date.now()
+        const before = yield* Clock.currentTimeMillis
         yield* set(mode)
         yield* until(() => reader.away() !== undefined && joined.member.away() !== undefined)
         for (const { cause, since } of [reader.away()!, joined.member.away()!]) {
           expect(cause).toMatch(/^(Fetch|Heartbeat|FindCoordinator|Metadata) to broker 127\.0\.0\.1:\d+ failed: /)
           expect(since).toBeGreaterThanOrEqual(before)
-          expect(since).toBeLessThanOrEqual(Date.now())
+          expect(since).toBeLessThanOrEqual(yield* Clock.currentTimeMillis)
         }
         yield* set("pass")
       }
