@@ -183,6 +183,12 @@ export const make = Effect.fnUntraced(function* (options: {
     }
     for (const slot of orphans) {
       if (slot.over) continue
+      const id = metadata.known(slot.topic)?.id
+      slot.topicId ??= id
+      if (id !== undefined && id !== slot.topicId) {
+        fail(slot, refused("UNKNOWN_TOPIC_ID", `topic ${slot.topic} was deleted and made again`, slot))
+        continue
+      }
       const leader = metadata.knownLeader(slot.topic, slot.partition)
       // The brokers may still name the one that has just refused: believed the second time.
       const stale =

@@ -13,6 +13,8 @@ import type { Leader, Metadata } from "./metadata.ts"
 export interface Slot extends TopicPartition {
   readonly id: string
   readonly fetched: Fetched.Fetched
+  /** Of the topic that is read: one of the same name that was made later is another. Unknown until a leader is found. */
+  topicId: string | undefined
   /** Whom to fetch from; none while a leader is looked for. */
   leader: Leader | undefined
   /** Who was asked in vain just now. */
@@ -57,6 +59,7 @@ export const make = (metadata: Metadata, clock: Clock.Clock): Slots => {
         partition,
         id,
         fetched: Fetched.make(at, offset),
+        topicId: metadata.known(topic)?.id,
         leader: metadata.knownLeader(topic, partition),
         refusedBy: undefined,
         paused,

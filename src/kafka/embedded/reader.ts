@@ -28,6 +28,10 @@ const outOfRange = (log: Log, position: number) => {
   return new KafkaError({ reason: "OffsetOutOfRange", message, topic, partition })
 }
 
+/** A topic of the same name that is there now is another one. */
+const deleted = ({ partition, topic }: TopicPartition) =>
+  new KafkaError({ reason: "TopicMissing", message: `topic ${topic} was deleted`, topic, partition })
+
 const closed = new KafkaError({ reason: "Closed", message: "the reader was closed" })
 
 /** Reading throws what is wrong with the stored bytes; everything else thrown is a defect. */
@@ -61,9 +65,10 @@ export const make = (
     let over = false
 
     const find = (reading: Reading): Log => {
-      if (reading.watched !== undefined && !reading.watched.deleted) return reading.watched
-      reading.watched?.watchers.delete(wake)
-      reading.watched = undefined
+      if (reading.watched !== undefined) {
+        if (reading.watched.deleted) throw deleted(reading.at)
+        return reading.watched
+      }
       const log = Result.getOrThrowWith(findLog(state, reading.at), (error) => error)
       reading.watched = log
       log.watchers.add(wake)
