@@ -111,7 +111,8 @@ export const serve = Effect.fnUntraced(
             port: options.port,
             docs: { title: topology.name, version, descriptions },
             allowOrigins: Option.getOrElse(options.allowOrigin, () => []),
-            drain: `${options.drain} seconds`,
+            // The other half is for what the requests have set going.
+            drain: `${options.drain / 2} seconds`,
             limits: { ...limits, bodyIdle: limits.bodyIdle * 1_000 }
           },
           frame

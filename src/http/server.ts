@@ -1,10 +1,10 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Effect, Layer, Schema } from "effect"
+import { Deferred, Effect, Layer, Schema } from "effect"
 import type { Duration, Redacted, Scope } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import type { HttpServerError, HttpServerRequest } from "effect/http"
 import { createServer } from "node:http"
-import type { ServerResponse } from "node:http"
+import type { IncomingMessage, ServerResponse } from "node:http"
 import { docs } from "./docs.ts"
 import type { DocsOptions } from "./docs.ts"
 import { Draining } from "./draining.ts"
@@ -52,25 +52,45 @@ const answerStarting = (response: ServerResponse) => {
   response.writeHead(503, { ...headers, connection: "close" }).end(starting)
 }
 
+/** A server, and the requests that it has not answered yet, the oldest first. */
 const makeNodeServer = (limits: Limits) => {
+  const underWay = new Set<IncomingMessage>()
   // A slow upload may take long: what must not last is silence, and that is watched per body.
   // A missing Host is refused as a foreign one is.
   const server = createServer({ headersTimeout: 10_000, requestTimeout: 0, requireHostHeader: false })
   refuseUnparsed(server)
   server.maxConnections = limits.connections
-  server.on("request", (_, response) => {
+  server.on("request", (request, response) => {
+    underWay.add(request)
+    response.once("close", () => underWay.delete(request))
     // It closes: who asks again and again over one connection would be waited for as long as the drain may last.
     if (!server.listening) response.setHeader("connection", "close")
     if (server.listenerCount("request") === 1) answerStarting(response)
   })
-  return server
+  return { server, underWay }
 }
+
+/** Who waits for the end is told for whom. */
+const telling = (underWay: ReadonlySet<IncomingMessage>) =>
+  Effect.suspend(() => {
+    const [oldest] = underWay
+    return oldest === undefined
+      ? Effect.void
+      : Effect.annotateLogs(Effect.logWarning("still answering requests"), {
+          requests: underWay.size,
+          oldest: `${oldest.method} ${oldest.url}`
+        })
+  }).pipe(Effect.delay("5 seconds"), Effect.forever)
 
 /**
  * Serves on the way in, and on the way out: tells those who hold connections, waits for requests under way, then closes
  * what is left. Finalizers run from the last to the first.
  */
-const serve = Effect.fnUntraced(function* (node: ReturnType<typeof createServer>, options: Options, limits: Limits) {
+const serve = Effect.fnUntraced(function* (
+  { server: node, underWay }: ReturnType<typeof makeNodeServer>,
+  options: Options,
+  limits: Limits
+) {
   const router = yield* HttpRouter.HttpRouter
   const server = yield* HttpServer.HttpServer
   const draining = yield* Draining
@@ -83,9 +103,17 @@ const serve = Effect.fnUntraced(function* (node: ReturnType<typeof createServer>
     },
     yield* Methods
   )
-  yield* Effect.addFinalizer(() => Effect.sync(() => node.closeAllConnections()))
+  const told = yield* Deferred.make<void>()
+  yield* Effect.addFinalizer(() =>
+    Effect.andThen(
+      Effect.sync(() => node.closeAllConnections()),
+      Deferred.succeed(told, undefined)
+    )
+  )
   yield* server.serve(Effect.provideService(guard(router.asHttpEffect()), CurrentDraining, draining.begun))
-  yield* Effect.addFinalizer(() => draining.begin)
+  yield* Effect.addFinalizer(() =>
+    Effect.andThen(draining.begin, Effect.forkDetach(Effect.raceFirst(telling(underWay), Deferred.await(told))))
+  )
 })
 
 type Needs<R> = Exclude<
@@ -114,7 +142,7 @@ export const layer = <A, E, R>(
       yield* refuseUnsafe(options)
       const limits = { ...defaultLimits, ...options.limits }
       const node = makeNodeServer(limits)
-      const listening = NodeHttpServer.layerServer(() => node, {
+      const listening = NodeHttpServer.layerServer(() => node.server, {
         host: options.host,
         port: options.port,
         gracefulShutdownTimeout: options.drain ?? "5 seconds"

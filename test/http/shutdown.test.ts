@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Logger, References, Scope, Stream } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { uploadBody } from "../../src/http/body.ts"
@@ -55,15 +55,21 @@ describe("a server that shuts down", () => {
     })
   )
 
-  it.effect("does not wait for ever, and interrupts what is left", () =>
-    Effect.gen(function* () {
+  it.effect("does not wait for ever, says for whom it waits, and interrupts what is left", () => {
+    const logged: Array<unknown> = []
+    const logging = Logger.layer([
+      Logger.make(({ fiber, message }) => {
+        logged.push([message, fiber.getRef(References.CurrentLogAnnotations)].flat())
+      })
+    ])
+    return Effect.gen(function* () {
       const [begun, ended] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
       const stuck = Effect.onInterrupt(Effect.andThen(Deferred.succeed(begun, undefined), Effect.never), () =>
         Deferred.succeed(ended, undefined)
       )
       const scope = yield* Scope.make()
       const { port } = yield* Scope.provide(
-        serving(HttpRouter.add("GET", "/stuck", stuck), { drain: "5 seconds" }),
+        serving(HttpRouter.add("GET", "/stuck", stuck), { drain: "8 seconds" }),
         scope
       )
       const socket = yield* dial(port)
@@ -71,10 +77,14 @@ describe("a server that shuts down", () => {
       yield* Deferred.await(begun)
       const closed = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
       yield* TestClock.adjust("5 seconds")
+      assert.deepStrictEqual(logged, [["still answering requests", { requests: 1, oldest: "GET /stuck" }]])
+      yield* TestClock.adjust("3 seconds")
       yield* Fiber.join(closed)
       yield* Deferred.await(ended)
-    })
-  )
+      yield* TestClock.adjust("1 minute")
+      assert.lengthOf(logged, 1)
+    }).pipe(Effect.provide(logging))
+  })
 })
 
 describe("an upload when the server shuts down", () => {
