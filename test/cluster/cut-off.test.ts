@@ -1,13 +1,15 @@
 import { expect, it } from "@effect/vitest"
-import { Effect, Option } from "effect"
+import { Clock, Effect, Option } from "effect"
+import { TestClock } from "effect/testing"
 import { describe } from "vitest"
 import type { Api } from "../../src/kafka/cluster/api.ts"
-import type { Connections } from "../../src/kafka/cluster/connections.ts"
+import type { Broker, Connections } from "../../src/kafka/cluster/connections.ts"
 import * as GroupOffsets from "../../src/kafka/cluster/group-offsets.ts"
 import * as Metadata from "../../src/kafka/cluster/metadata.ts"
 import type { MetadataResponse } from "../../src/kafka/cluster/metadata-api.ts"
 import * as ReadRecord from "../../src/kafka/cluster/read-record.ts"
 import { settings } from "../../src/kafka/cluster/settings.ts"
+import { Silence } from "../../src/kafka/cluster/silence.ts"
 import { codeOf, inTime, metadata } from "./wire.ts"
 
 /**
@@ -52,7 +54,7 @@ describe("a leader", () => {
     Effect.gen(function* () {
       let n = 0
       const { asked, connections } = scripted(() => answers[Math.min(n++, answers.length - 1)])
-      const known = yield* Metadata.make(all, connections)
+      const known = yield* Metadata.make(all, new Silence(yield* Clock.Clock), connections)
       for (let i = 1; i < answers.length; i++) yield* known.refresh(["t"])
       return { asked, leader: known.knownLeader("t", 0)?.nodeId }
     })
@@ -75,6 +77,30 @@ describe("a leader", () => {
     Effect.gen(function* () {
       const { asked } = yield* learned([told(1, 5, "a"), told(1, 5, "a"), told(1, 5, "a")])
       expect(asked).toEqual(["Metadata now", "Metadata then", "Metadata now"])
+    })
+  )
+})
+
+describe("brokers that could be asked the same", () => {
+  it.effect("are asked in turn, and last who has not answered of late, whoever asked him", () =>
+    Effect.gen(function* () {
+      const silence = new Silence(yield* Clock.Clock)
+      const [a, b, c] = ["a", "b", "c"].map((host) => ({ host, port: 9092 })) as [Broker, Broker, Broker]
+      const order = (turn: number) =>
+        silence
+          .inTurn([a, b, c], turn)
+          .map(({ host }) => host)
+          .join("")
+      expect([0, 1, 2, 3].map(order)).toEqual(["abc", "bca", "cab", "abc"])
+      silence.failed(b)
+      expect([0, 1, 2].map(order)).toEqual(["acb", "cab", "acb"])
+      silence.failed(a)
+      silence.failed(c)
+      expect(order(0)).toHaveLength(3)
+      silence.answered(c)
+      expect(order(1)).toBe("cab")
+      yield* TestClock.adjust("30 seconds")
+      expect(order(1)).toBe("bca")
     })
   )
 })
@@ -138,8 +164,11 @@ describe("a record", () => {
       }
     ]
   })
-  const read = (ends: ReadonlyArray<number>) => {
-    const { asked, connections } = scripted((_, __, count) => fetched(ends[Math.min(count, ends.length) - 1]!))
+  const read = (ends: ReadonlyArray<number>, first = 0n) => {
+    const begin = { topics: [{ partitions: [{ errorCode: 0, offset: first }] }] }
+    const { asked, connections } = scripted((_, api, count) =>
+      api === "Fetch" ? fetched(ends[Math.min(count, ends.length) - 1]!) : begin
+    )
     const one = ReadRecord.make(all, metadata, connections)({ topic: "t", partition: 0, offset: 7 })
     return Effect.map(inTime(one), (found) => ({ asked: asked.length, there: Option.isSome(found) }))
   }
@@ -154,9 +183,10 @@ describe("a record", () => {
     })
   )
 
-  it.effect("that the log has passed over is missing at once", () =>
+  it.effect("that the log has passed over, or deleted, is missing at once", () =>
     Effect.gen(function* () {
       expect(yield* read([8])).toEqual({ asked: 1, there: false })
+      expect(yield* read([-1], 8n)).toEqual({ asked: 2, there: false })
       expect(yield* read([7, 8])).toEqual({ asked: 2, there: false })
     })
   )

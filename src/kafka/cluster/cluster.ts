@@ -1,4 +1,4 @@
-import { Config, Effect, Layer } from "effect"
+import { Clock, Config, Effect, Layer } from "effect"
 import { KafkaError } from "../errors.ts"
 import { Kafka } from "../kafka.ts"
 import * as Connections from "./connections.ts"
@@ -9,6 +9,7 @@ import * as ReadRecord from "./read-record.ts"
 import * as Reader from "./reader.ts"
 import { settings } from "./settings.ts"
 import type { ClusterOptions } from "./settings.ts"
+import { Silence } from "./silence.ts"
 import * as Topics from "./topics.ts"
 import * as Transactor from "./transactor.ts"
 
@@ -22,9 +23,10 @@ const make = Effect.fnUntraced(function* (options: ClusterOptions) {
   if (options.brokers.length === 0)
     return yield* new KafkaError({ reason: "Refused", message: "no brokers are named (brokers)" })
   const all = settings(options)
-  const own = (requestTimeout?: number) => Connections.make(all, requestTimeout)
+  const silence = new Silence(yield* Clock.Clock)
+  const own = (requestTimeout?: number) => Connections.make(all, silence, requestTimeout)
   // Metadata must not wait long for a broker that is frozen: the next one is asked instead.
-  const metadata = yield* Metadata.make(all, yield* own(Math.min(4_000, all.requestTimeout)))
+  const metadata = yield* Metadata.make(all, silence, yield* own(Math.min(4_000, all.requestTimeout)))
   const shared = yield* own()
   return Kafka.of({
     clusterId: metadata.clusterId,

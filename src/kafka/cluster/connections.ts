@@ -6,6 +6,7 @@ import { KafkaError } from "../errors.ts"
 import { negotiate } from "./api.ts"
 import type { Api, VersionRange } from "./api.ts"
 import type { Settings } from "./settings.ts"
+import type { Silence } from "./silence.ts"
 
 /** Where a broker listens. */
 export interface Broker {
@@ -70,6 +71,7 @@ export const securityOf = ({ sasl, tls }: Settings): string =>
 /** `requestTimeout`, in milliseconds, is how long an answer may take; the connection is given up then. */
 export const make = Effect.fnUntraced(function* (
   settings: Settings,
+  silence: Silence,
   requestTimeout: number = settings.requestTimeout
 ): Effect.fn.Return<Connections, never, Scope.Scope> {
   const { sasl } = settings
@@ -122,7 +124,8 @@ export const make = Effect.fnUntraced(function* (
     Effect.callback((resume) => {
       const where = `${broker.host}:${broker.port}`
       let sent = false
-      const fail = (error: Error, kind = classify(error, settings)) =>
+      const fail = (error: Error, kind = classify(error, settings)) => {
+        if (kind === "away") silence.failed(broker)
         resume(
           Effect.fail(
             new ConnectionError({
@@ -133,6 +136,7 @@ export const make = Effect.fnUntraced(function* (
             })
           )
         )
+      }
       const send = (connection: Connection, ranges: ReadonlyMap<number, VersionRange>) => {
         const range = ranges.get(api.key)
         const spoken = negotiate(api, range, settings.maxVersions[api.name])
@@ -149,7 +153,9 @@ export const make = Effect.fnUntraced(function* (
         spoken.send(connection, input, (error, output) => {
           // The library fails a response that carries error codes; to us it is an answer.
           const answer = error === null ? output : (error as { response?: typeof output }).response
-          return answer === undefined ? fail(error ?? new Error("empty answer")) : resume(Effect.succeed(answer))
+          if (answer === undefined) return fail(error ?? new Error("empty answer"))
+          silence.answered(broker)
+          resume(Effect.succeed(answer))
         })
       }
       try {

@@ -23,13 +23,10 @@ const away = (what: string) => new KafkaError({ reason: "Unavailable", message: 
 export const make = (metadata: Metadata, connections: Connections, key: CoordinatorKey): Coordinator => {
   const what = `coordinator of ${key.type} ${key.key}`
   let known: Broker | undefined
-  let asked = 0
 
   const find = Effect.gen(function* () {
     if (known !== undefined) return known
-    const brokers = metadata.brokers()
-    // Another broker each time: one that is frozen must not hide the others.
-    const answer = yield* connections.request(brokers[asked++ % brokers.length]!, findCoordinator, key)
+    const answer = yield* connections.request(metadata.brokers()[0]!, findCoordinator, key)
     const found = answer.coordinators[0]
     const error = errorName(found?.errorCode ?? 15)
     if (found === undefined || isTransient(error)) return yield* away(what)

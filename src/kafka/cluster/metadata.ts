@@ -8,6 +8,7 @@ import type { Broker, Connections } from "./connections.ts"
 import { metadata as metadataApi } from "./metadata-api.ts"
 import { errorName, isTransient, refused } from "./protocol-error.ts"
 import type { Settings } from "./settings.ts"
+import type { Silence } from "./silence.ts"
 
 /** Who leads a partition, as of `epoch`. */
 export interface Leader {
@@ -27,7 +28,7 @@ export interface TopicMetadata {
 /** What the brokers last told of themselves. One for all clients of a layer; whoever finds it wrong has it asked again. */
 export interface Metadata {
   readonly clusterId: string
-  /** All brokers known, the bootstrap ones only before the first answer. */
+  /** All brokers known, the bootstrap ones only before the first answer, in the order to ask them this time (see silence.ts). */
   readonly brokers: () => ReadonlyArray<Broker>
   readonly controller: () => Broker | undefined
   /** How many brokers there are: those that are down, and second addresses of the same one, do not count. */
@@ -64,6 +65,7 @@ const noId = "00000000-0000-0000-0000-000000000000"
 
 export const make = Effect.fnUntraced(function* (
   settings: Settings,
+  silence: Silence,
   connections: Connections
 ): Effect.fn.Return<Metadata, KafkaError> {
   const bootstrap = settings.brokers.map((broker) => parseBroker(broker))
@@ -73,26 +75,21 @@ export const make = Effect.fnUntraced(function* (
   let clusterId = ""
   let controllerId = -1
   let turns = 0
-  let first = 0
+  let asked = 0
 
   const brokers = (): ReadonlyArray<Broker> => {
     const all = [...nodes.values(), ...bootstrap]
-    return all.filter(
+    const distinct = all.filter(
       (one, index) => all.findIndex(({ host, port }) => host === one.host && port === one.port) === index
     )
+    return silence.inTurn(distinct, asked++)
   }
 
   const askAny = Effect.fnUntraced(function* (names: ReadonlyArray<string>) {
-    const candidates = brokers()
     const failures: Array<ConnectionError> = []
-    // Another one first each time: one that was cut off tells what was true before.
-    const start = first++
-    for (let n = 0; n < candidates.length; n++) {
-      const broker = candidates[(start + n) % candidates.length]!
+    for (const broker of brokers()) {
       const answer = yield* Effect.result(connections.request(broker, metadataApi, names))
       if (answer._tag === "Success") return answer.success
-      // The next one to ask begins elsewhere: a frozen broker costs its time-out once.
-      first = start + n + 1
       failures.push(answer.failure)
     }
     const worst = failures.find(({ kind }) => kind !== "away") ?? failures[0]!

@@ -16,11 +16,11 @@ export const fresh = (
 ): Effect.Effect<NonNullable<Lane["identity"]>, KafkaError> =>
   retrying(
     patience,
-    Effect.fnUntraced(function* (
-      n: number
-    ): Effect.fn.Return<Attempt<NonNullable<Lane["identity"]>>, ConnectionError | KafkaError> {
-      const brokers = metadata.brokers()
-      const answer = yield* connections.request(brokers[n % brokers.length]!, initProducerId, {
+    Effect.fnUntraced(function* (): Effect.fn.Return<
+      Attempt<NonNullable<Lane["identity"]>>,
+      ConnectionError | KafkaError
+    > {
+      const answer = yield* connections.request(metadata.brokers()[0]!, initProducerId, {
         transactionalId: null,
         timeout: 60_000
       })

@@ -5,9 +5,10 @@ import type { KafkaRecord, RecordPosition } from "../records.ts"
 import { again, done, retrying } from "./backoff.ts"
 import type { Attempt } from "./backoff.ts"
 import type { ConnectionError, Connections } from "./connections.ts"
-import { fetch } from "./fetch-api.ts"
+import { earliest, fetch } from "./fetch-api.ts"
 import * as Fetched from "./fetched.ts"
 import type { Metadata } from "./metadata.ts"
+import { offsetAt } from "./offsets.ts"
 import { errorName, isTransient, refused } from "./protocol-error.ts"
 import type { Settings } from "./settings.ts"
 
@@ -15,7 +16,7 @@ import type { Settings } from "./settings.ts"
 const enough = 64 * 1024
 
 /**
- * Milliseconds for which a record that is not in the log is asked for again: markers are written after a commit is answered, and a
+ * Milliseconds for which a record beyond the end of the log is asked for again: markers are written after a commit is answered, and a
  * broker that was cut off answers for a moment as if it still led.
  */
 const beyondEnd = 2_000
@@ -42,7 +43,9 @@ export const make = (settings: Settings, metadata: Metadata, connections: Connec
         const found = answer.partitions[0]
         const error = errorName(found?.errorCode ?? answer.errorCode)
         if (error === "OFFSET_OUT_OF_RANGE" || (error === "NONE" && offset >= found!.lastStableOffset)) {
-          if ((yield* Clock.currentTimeMillis) >= believed) return done(Option.none())
+          const isDeleted =
+            error !== "NONE" && offset < (yield* offsetAt(metadata, connections, position, earliest, settings.patience))
+          if (isDeleted || (yield* Clock.currentTimeMillis) >= believed) return done(Option.none())
           return again(
             new KafkaError({ reason: "Unavailable", message: `${partitionId(topic, partition)} ends before ${offset}` })
           )

@@ -27,8 +27,7 @@ export const make = (settings: Settings, metadata: Metadata, connections: Connec
       patience,
       Effect.fnUntraced(function* (n: number): Effect.fn.Return<Attempt<void>, ConnectionError | KafkaError> {
         if (n > 0) yield* metadata.refresh([])
-        const brokers = metadata.brokers()
-        const controller = metadata.controller() ?? brokers[n % brokers.length]!
+        const controller = metadata.controller() ?? metadata.brokers()[0]!
         const copies = Math.min(replicas, metadata.size())
         const answer = yield* connections.request(controller, createTopics, {
           timeout: settings.requestTimeout * 0.8,
@@ -70,11 +69,11 @@ export const make = (settings: Settings, metadata: Metadata, connections: Connec
     if (known.length === 0) return []
     const configs = yield* retrying(
       patience,
-      Effect.fnUntraced(function* (
-        n: number
-      ): Effect.fn.Return<Attempt<ReadonlyMap<string, ReadonlyMap<string, string>>>, ConnectionError | KafkaError> {
-        const brokers = metadata.brokers()
-        const answer = yield* connections.request(brokers[n % brokers.length]!, describeConfigs, {
+      Effect.fnUntraced(function* (): Effect.fn.Return<
+        Attempt<ReadonlyMap<string, ReadonlyMap<string, string>>>,
+        ConnectionError | KafkaError
+      > {
+        const answer = yield* connections.request(metadata.brokers()[0]!, describeConfigs, {
           topics: known.map(({ name }) => name),
           settings: described
         })
