@@ -106,9 +106,9 @@ export const aggregation = Effect.gen(function* () {
 
   // All that was told about the first one again has brought no second end: nothing of it came after its end.
   assert.deepStrictEqual(yield* get(`/imports/${importId}`), { state: end.state, jobs: end.jobs, rows: end.rows })
+  assert.deepStrictEqual(saidTwice(done), [])
   assert.lengthOf(
     done.filter((record) => !isRepeat(record)),
     end.jobs.total + 1
   )
-  assert.deepStrictEqual(saidTwice(done), [])
 })
