@@ -15,6 +15,9 @@ const mostBytes = 4 * 1_048_576
 /** Before a settle that the broker aborted is tried again. */
 const backoff = Duration.millis(100)
 
+/** Before one of the same generation is tried again that the group's coordinator called over; a heartbeat hears of it within a second. */
+const staleBackoff = Duration.millis(250)
+
 /** What the settler needs of its replica. */
 export interface Surroundings {
   readonly actor: string
@@ -169,9 +172,10 @@ export const make = Effect.fnUntraced(function* (
       case "refused":
         return yield* bisect(sets)
       case "stale": {
-        // The generation is over. If the next one is there already, go on; else its assignment opens the gate.
+        // If the next generation is there already, go on. Else the heartbeats will hear that this one is over, and there is no membership
+        // until the next; or they will not, since it was said by a broker that was cut off: only asking again tells.
         const current = yield* Effect.flatMap(around.member, (member) => member.membership)
-        if (Option.isNone(current) || current.value.generation === generation) yield* shut
+        if (Option.isSome(current) && current.value.generation === generation) yield* Effect.sleep(staleBackoff)
         return
       }
       case "unclear":

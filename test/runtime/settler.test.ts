@@ -25,7 +25,7 @@ const settling = Effect.fnUntraced(function* (answers: Array<Effect.Effect<void,
     complete(partition, cell, task, { ...outcomeOf(cell, { _tag: "Settled" }), emitted }, 0)
   }
   finish(0)
-  const world = { log: [] as Array<string>, generation: 1, partition, finish }
+  const world = { log: [] as Array<string>, generation: 1 as number | undefined, partition, finish }
   let epoch = 0
   const kafka = {
     transactor: () =>
@@ -41,9 +41,10 @@ const settling = Effect.fnUntraced(function* (answers: Array<Effect.Effect<void,
         }
       })
   } as unknown as Kafka["Service"]
-  const membership = Effect.sync((): Option.Option<Membership> =>
-    Option.some({ group: "g", memberId: "m", generation: world.generation })
-  )
+  const membership = Effect.sync((): Option.Option<Membership> => {
+    const { generation } = world
+    return generation === undefined ? Option.none() : Option.some({ group: "g", memberId: "m", generation })
+  })
   const settler = yield* Settler.make({
     actor: "sum",
     meter: { turned: () => {}, settled: () => {}, settleFailed: () => {} },
@@ -110,17 +111,30 @@ describe("a settle", () => {
     })
   )
 
-  it.effect("of a generation that is over waits for the next assignment", () =>
+  it.effect("of a generation that is over waits for the next membership", () =>
     Effect.gen(function* () {
-      const { settler, world } = yield* settling([failing("stale")])
+      const { settler, world } = yield* settling([Effect.andThen(Effect.sleep("1 second"), failing("stale"))])
+      world.generation = undefined
       yield* TestClock.adjust("1 minute")
       assert.strictEqual(world.log.length, 1)
-      assert.strictEqual(settler.gatedSince(), 0)
       world.generation = 2
       yield* settler.resume
+      settler.signal()
       yield* TestClock.adjust(0)
       assert.deepStrictEqual(world.log.slice(1), ["epoch 1 generation 2 next 1"])
     })
+  )
+
+  it.effect(
+    "is tried again while a coordinator calls a generation over that goes on: it was cut off, and nobody joins anew",
+    () =>
+      Effect.gen(function* () {
+        const { settler, world } = yield* settling(Array.from({ length: 3 }, () => failing("stale")))
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(world.log, Array<string>(4).fill("epoch 1 generation 1 next 1"))
+        assert.strictEqual(world.partition.unsettled, 0)
+        assert.isUndefined(settler.gatedSince())
+      })
   )
 
   it.effect("whose answer says so after the next assignment goes on with that one, and waits for no other", () =>
