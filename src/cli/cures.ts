@@ -96,6 +96,23 @@ const errorCure = (way: Way, actor: string, error: string): Cure | undefined => 
       return commit(actor, "--to-offset OFFSET", "commit what the changelog says")
     case "ReplicaError/InboxOverrun":
       return commit(actor, "--to-earliest", "accept that they are lost")
+    case "ReplicaError/TopicRecreated":
+      return {
+        command: `kafka-topics.sh … --delete --topic ${quoted(`${actor}.state`)} && kafka-consumer-groups.sh … --delete --group APP.${quoted(actor)}`,
+        does: "begin anew in the new topic: its state goes"
+      }
+    case "ReplicaError/RestoreStalled":
+      return {
+        command: "kafka-transactions.sh … find-hanging --broker-id ID, then abort",
+        does: "end the transaction that is open there; a log that shrank is restored instead"
+      }
+    case "ReplicaError/PartitionsChanged":
+      return topics("see both numbers; a new topic and a new name for the actor take the other one")
+    case "ReplicaError/MemoryExceeded":
+      return {
+        command: `Actor.make(${quoted(actor)}, { memory: … })`,
+        does: "raise its limit in the code, or store less"
+      }
     default:
       return error.startsWith("KafkaError/") ? topics("see what the brokers have, or refuse") : undefined
   }

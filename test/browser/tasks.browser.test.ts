@@ -238,6 +238,18 @@ describe("with the keyboard alone", () => {
     await gone(held.getByRole("row", { name: /inventory/ }))
   })
 
+  it("one pauses a key that no address can hold, and lets it go on", async () => {
+    await goTo(page, "Keys")
+    await tabTo(page, page.getByLabel("Actor"))
+    await page.keyboard.type("inven")
+    await type(page, page.getByRole("textbox", { name: "Key", exact: true }), "..")
+    await press(page, page.getByRole("button", { name: "Pause", exact: true }))
+    const row = part(page, "Held and paused").getByRole("row", { name: /^\.\. inventory / })
+    await shows(row)
+    await press(page, row.getByRole("button", { name: /^Resume/ }))
+    await gone(row)
+  })
+
   it("one is told at once that no message can have such a key, and commands nothing", async () => {
     provoked = /status of 400/
     await goTo(page, "Keys")

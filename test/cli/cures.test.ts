@@ -96,7 +96,14 @@ describe("what needs a hand", () => {
       "ReplicaError/PositionMismatch",
       "--group APP.renewals --topic TOPIC:PARTITION --reset-offsets --to-offset OFFSET"
     ],
-    ["ReplicaError/InboxOverrun", "--group APP.renewals --topic TOPIC:PARTITION --reset-offsets --to-earliest"]
+    ["ReplicaError/InboxOverrun", "--group APP.renewals --topic TOPIC:PARTITION --reset-offsets --to-earliest"],
+    [
+      "ReplicaError/TopicRecreated",
+      "--delete --topic renewals.state && kafka-consumer-groups.sh … --delete --group APP.renewals"
+    ],
+    ["ReplicaError/RestoreStalled", "kafka-transactions.sh … find-hanging"],
+    ["ReplicaError/PartitionsChanged", "sixfold topics …"],
+    ["ReplicaError/MemoryExceeded", "memory: …"]
   ])("is a replica that is down with %s: what cures it comes before the restart", (error, command) => {
     const [trouble] = told(replica({ state: "failed", trouble: { since, cause: "as it says", error } }))
     const [cure, restart, ...others] = trouble!.cures

@@ -20,7 +20,8 @@ const command = async (actor, key, op) => {
     const explanation = `What ${clipped(key, 300)} of ${actor} is held by becomes a dead letter.`
     if (!(await confirmed("Skip this message?", explanation, "Skip it"))) return
   }
-  await request("POST", `/actors/${segment(actor)}/keys/${segment(key)}/${op}`)
+  // In the body: no address holds an empty key, or one of dots.
+  await request("POST", `/actors/${segment(actor)}/keys/${op}`, { body: { key } })
   say(`${op} ${clipped(key)} of ${actor}: in the log. ${did[op]}`)
   refresh()
 }
@@ -77,7 +78,7 @@ export const show = (main, { life }) => {
     "A key that waits holds up nobody but itself. Pause one, let it go on, or give up what it is held by."
   )
   const actor = h("select", { required: true })
-  const key = h("input", { required: true, autocomplete: "off", spellcheck: "false" })
+  const key = h("input", { autocomplete: "off", spellcheck: "false" })
   const act = (label, op) => h("button", { value: op, class: op === "pause" ? undefined : "quiet" }, label)
   const form = h(
     "form",
