@@ -70,7 +70,10 @@ const replicas = (values: ReadonlyArray<string>): Readonly<Record<string, number
     const [, node, count] = /^([^=]+)=(\d{1,4})$/.exec(value) ?? []
     return node === undefined ? undefined : ([node, Number(count)] as const)
   })
-  return pairs && Object.fromEntries(pairs)
+  if (pairs === undefined) return undefined
+  const all = Object.fromEntries(pairs)
+  // Whoever names one twice means one of the two.
+  return Object.keys(all).length === pairs.length ? all : undefined
 }
 
 /** A host name or address, an IPv6 one in brackets, and a port. */
@@ -129,7 +132,7 @@ export const actors = list("actors", {
 export const scale = list("scale", {
   metavar: "NAME=N",
   description: "Replicas of an actor or projection in this process, 0 for none; may be repeated. Default: one of each"
-}).pipe(parsed(replicas, "NAME=N, such as renewals=4"), Flag.optional)
+}).pipe(parsed(replicas, "NAME=N, such as renewals=4, each name once"), Flag.optional)
 
 export const app = text("app", {
   metavar: "NAME",

@@ -28,6 +28,7 @@ const refused: ReadonlyArray<readonly [args: string, line: string]> = [
   ["start --allow-origin https://example.com/path", "expected an origin"],
   ["start --scale reader", "expected NAME=N"],
   ["start --scale reader=-1", "expected NAME=N"],
+  ["start --scale reader=2 --scale reader=3", "each name once"],
   ["start --actors reader,,writer", "expected names with commas between"],
   ["topology --format yaml", '--format "yaml": expected tree, json or mermaid'],
   ["topology --actors raeder", 'no actor is named "raeder"; did you mean reader?'],

@@ -115,6 +115,8 @@ describe("a request", () => {
     "application/x-www-form-urlencoded",
     "multipart/form-data; boundary=x",
     "application/jsonp",
+    "application/json; charset=utf-16",
+    'application/json;CHARSET="ISO-8859-1"',
     ""
   ])("with a body of another type (%s) is refused", (type) =>
     Effect.gen(function* () {
@@ -122,6 +124,15 @@ describe("a request", () => {
       const answer = yield* put(port, '{"size":1}', ...(type === "" ? [] : [`Content-Type: ${type}`]))
       assert.deepStrictEqual([answer.status, tag(answer)], [415, "UnsupportedMediaType"])
     })
+  )
+
+  it.effect.each(["application/json; charset=UTF-8", 'Application/JSON;charset="us-ascii"', "application/json; v=1"])(
+    "with JSON as UTF-8 (%s) is taken",
+    (type) =>
+      Effect.gen(function* () {
+        const { port } = yield* serving(routes)
+        assert.notStrictEqual((yield* put(port, '{"size":1}', `Content-Type: ${type}`)).status, 415)
+      })
   )
 
   it.effect("with a compressed body is refused before it is read", () =>
