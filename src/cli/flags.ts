@@ -136,7 +136,7 @@ export const scale = list("scale", {
 
 export const app = text("app", {
   metavar: "NAME",
-  description: "Prefix of groups and transactional ids",
+  description: "Prefix of groups and transactional ids, the same in all processes of a cluster: topics have none",
   fallback: "sixfold"
 }).pipe(parsed(name, aName))
 
