@@ -54,6 +54,12 @@ export const restore = Effect.fnUntraced(function* (
   const begin = yield* kafka.topics.beginOffset(inbox)
   const next = recorded?.next ?? committed?.offset
   if (next === undefined) return begin
+  if (recorded === undefined) {
+    // Somebody has reset the group, or deleted the changelog: both are allowed.
+    yield* Effect.logWarning(
+      `${inbox.topic}/${inbox.partition}: ${at.actor} begins at the group's offset ${next}, without any state: its changelog is empty`
+    )
+  }
   if (next < begin) {
     const lost = `offsets ${next} to ${begin - 1} were deleted before they were handled`
     if (committed?.offset !== begin) return yield* fail("InboxOverrun", `${lost}: accept it by committing ${begin}`)

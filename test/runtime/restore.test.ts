@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Logger } from "effect"
 import { TestClock } from "effect/testing"
 import * as Embedded from "../../src/kafka/embedded/embedded.ts"
 import { Kafka } from "../../src/kafka/kafka.ts"
@@ -92,6 +92,18 @@ describe("whoever takes a partition over", () => {
       assert.strictEqual(yield* taking({ committed: 7, begin: 3 }), 7)
     })
   )
+
+  it.effect("says so where only the group knows of anything", () => {
+    const logged: Array<unknown> = []
+    const logging = Logger.layer([Logger.make(({ message }) => void logged.push(message))])
+    return Effect.gen(function* () {
+      yield* taking({ begin: 3 })
+      yield* taking({ recorded: { next: 7 }, committed: 7 })
+      assert.deepStrictEqual(logged, [])
+      yield* taking({ committed: 7, begin: 3 })
+      assert.match(String(logged), /^numbers\/0: sum begins at the group's offset 7, without any state/)
+    }).pipe(Effect.provide(logging))
+  })
 
   it.effect("reads the changelog to its own barrier, whatever a broker that was cut off says of its end", () =>
     Effect.gen(function* () {
