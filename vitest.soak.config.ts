@@ -2,7 +2,8 @@ import { defineConfig } from "vitest/config"
 
 /**
  * `npm run soak`: all six patterns in three processes on three brokers and one PostgreSQL, with a fault every few seconds. Ten
- * minutes; `SOAK_MINUTES`, `SOAK_EVERY` (seconds between faults) and `SOAK_SEED` say otherwise. Needs Linux, Java 17 and mvn.
+ * minutes; `SOAK_MINUTES`, `SOAK_EVERY` (seconds between faults) and `SOAK_SEED` say otherwise. `KAFKA_KEEP=1` keeps
+ * the brokers' logs, `STORIES_LOG` is a directory for what the processes say. Needs Linux, Java 17 and mvn.
  */
 export default defineConfig({
   test: {

@@ -5,11 +5,11 @@
  *     node test/broker/kafka.ts stop           ends it and deletes its data
  *
  * Settings: KAFKA_DIR (jars, data and logs; default .cache/kafka), KAFKA_PORT (the first port, default 29092),
- * KAFKA_HEAP (per broker, default 512m).
+ * KAFKA_HEAP (per broker, default 512m), KAFKA_KEEP (set: data is put aside, not deleted).
  */
 import { Admin } from "@platformatic/kafka"
 import { execFile, spawn } from "node:child_process"
-import { existsSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { join, resolve } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -22,6 +22,7 @@ const worker = Number(process.env.VITEST_POOL_ID ?? 1)
 const root = resolve(process.env.KAFKA_DIR ?? join(here, "../../.cache/kafka"))
 const directory = worker === 1 ? root : join(root, `worker-${worker}`)
 const firstPort = Number(process.env.KAFKA_PORT ?? 29092) + (worker - 1) * 50
+const keep = process.env.KAFKA_KEEP
 const heap = process.env.KAFKA_HEAP ?? "512m"
 const jars = join(root, "lib")
 const startLimit = 400_000
@@ -177,7 +178,9 @@ const stop = () => {
     const pid = pidOf(Number(broker))
     if (alive(pid)) process.kill(pid, "SIGKILL")
     started.delete(pid)
-    rmSync(join(directory, `data-${broker}`), { recursive: true, force: true, maxRetries: 5 })
+    const data = join(directory, `data-${broker}`)
+    if (keep === undefined) rmSync(data, { recursive: true, force: true, maxRetries: 5 })
+    else if (existsSync(data)) renameSync(data, join(directory, `kept-${Date.now()}-${broker}`))
     for (const suffix of ["pid", "properties", "log"]) rmSync(join(directory, `${broker}.${suffix}`), { force: true })
   }
 }

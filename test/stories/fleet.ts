@@ -1,5 +1,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Effect, Exit, FileSystem, Path, Scope, Semaphore } from "effect"
+import { appendFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { fileURLToPath } from "node:url"
 import { run } from "../cli/process.ts"
@@ -86,9 +87,17 @@ export const launch = Effect.fnUntraced(function* (
     return /http:\/\/\S+/.exec(line)?.[0]
   })
   const url = yield* start
+  // Whoever looks for what went wrong wants every word of every life.
+  const log = Effect.sync(() => {
+    const directory = process.env.STORIES_LOG
+    if (directory === undefined) return
+    appendFileSync(`${directory}/${name}.log`, `${running.printed().join("\n")}\n${running.stderr()}\n`)
+  })
+  yield* Effect.addFinalizer(() => log)
   const drained = Effect.suspend(() => Effect.andThen(running.kill("SIGTERM"), running.ended))
   yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeout(drained, "20 seconds")))
   const anew = Effect.gen(function* () {
+    yield* log
     yield* Scope.close(scope, Exit.void)
     scope = yield* Scope.fork(outer)
     yield* start
