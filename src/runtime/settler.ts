@@ -69,6 +69,11 @@ export const make = Effect.fnUntraced(function* (
   let [suspects, most] = [[] as ReadonlyArray<Partition>, Infinity]
   /** A commit was interrupted: as unclear as one without an answer. */
   let interrupted = false
+  /**
+   * The last transaction was aborted. What of it is still on its way would belong to the next one of its epoch, so that one has an epoch of
+   * its own (why KIP-890 has one for each).
+   */
+  let aborted = false
   let trouble: { readonly id: string; readonly since: number; readonly cause: string } | undefined
   const clock = yield* Clock.Clock
   let gatedSince: number | undefined = clock.currentTimeMillisUnsafe()
@@ -120,7 +125,8 @@ export const make = Effect.fnUntraced(function* (
     if (interrupted) {
       interrupted = false
       yield* startOver
-    }
+    } else if (aborted && !around.isAtLeastOnce) yield* renew
+    aborted = false
     work.closeUnsafe()
     const membership = yield* Effect.flatMap(around.member, (member) => member.membership)
     if (Option.isNone(membership)) return
@@ -166,6 +172,7 @@ export const make = Effect.fnUntraced(function* (
     around.meter.settleFailed(error.outcome)
     if (trouble !== undefined) trouble = { ...trouble, cause: `its transaction did not commit: ${error.message}` }
     work.openUnsafe()
+    aborted = error.outcome === "aborted" || error.outcome === "refused" || error.outcome === "stale"
     switch (error.outcome) {
       case "aborted":
         return yield* Effect.sleep(backoff)

@@ -68,12 +68,12 @@ const settling = Effect.fnUntraced(function* (answers: Array<Effect.Effect<void,
 })
 
 describe("a settle", () => {
-  it.effect("that the broker aborted is made again from memory, a little later", () =>
+  it.effect("that the broker aborted is made again from memory, a little later and in an epoch of its own", () =>
     Effect.gen(function* () {
       const { world } = yield* settling([failing("aborted")])
       assert.deepStrictEqual(world.log, ["epoch 1 generation 1 next 1"])
       yield* TestClock.adjust("100 millis")
-      assert.deepStrictEqual(world.log, ["epoch 1 generation 1 next 1", "epoch 1 generation 1 next 1"])
+      assert.deepStrictEqual(world.log, ["epoch 1 generation 1 next 1", "epoch 2 generation 1 next 1"])
       assert.strictEqual(world.partition.unsettled, 0)
     })
   )
@@ -121,7 +121,7 @@ describe("a settle", () => {
       yield* settler.resume
       settler.signal()
       yield* TestClock.adjust(0)
-      assert.deepStrictEqual(world.log.slice(1), ["epoch 1 generation 2 next 1"])
+      assert.deepStrictEqual(world.log.slice(1), ["epoch 2 generation 2 next 1"])
     })
   )
 
@@ -131,7 +131,10 @@ describe("a settle", () => {
       Effect.gen(function* () {
         const { settler, world } = yield* settling(Array.from({ length: 3 }, () => failing("stale")))
         yield* TestClock.adjust("1 second")
-        assert.deepStrictEqual(world.log, Array<string>(4).fill("epoch 1 generation 1 next 1"))
+        assert.deepStrictEqual(
+          world.log,
+          [1, 2, 3, 4].map((epoch) => `epoch ${epoch} generation 1 next 1`)
+        )
         assert.strictEqual(world.partition.unsettled, 0)
         assert.isUndefined(settler.gatedSince())
       })
@@ -143,7 +146,7 @@ describe("a settle", () => {
       world.generation = 2
       yield* settler.resume
       yield* TestClock.adjust("1 second")
-      assert.deepStrictEqual(world.log, ["epoch 1 generation 1 next 1", "epoch 1 generation 2 next 1"])
+      assert.deepStrictEqual(world.log, ["epoch 1 generation 1 next 1", "epoch 2 generation 2 next 1"])
       assert.isUndefined(settler.gatedSince())
     })
   )
