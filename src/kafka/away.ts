@@ -7,7 +7,7 @@ export interface Away {
 }
 
 /** The one of two that has lasted longer. */
-export const longer = (a: Away | undefined, b: Away | undefined): Away | undefined =>
+export const longer = <A extends { readonly since: number }>(a: A | undefined, b: A | undefined): A | undefined =>
   a === undefined || (b !== undefined && b.since < a.since) ? b : a
 
 /** Whether somebody answers: an absence lasts from the first of the failures in a row. */

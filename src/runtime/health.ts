@@ -1,3 +1,4 @@
+import { longer } from "../kafka/away.ts"
 import * as Entry from "../store/entry.ts"
 import type { Cell } from "./cell.ts"
 import type { Partition } from "./partition.ts"
@@ -70,7 +71,7 @@ export const partitionStatus = (partition: Partition, circumstances: Circumstanc
   const settled = partition.window.size === 0 ? partition.readOffset : partition.position.next
   const lag = Math.max(0, partition.endOffset - settled)
   const held =
-    obstacle(partition, lag, circumstances) ?? earlier(operator, longestHandler(partition, circumstances)) ?? null
+    obstacle(partition, lag, circumstances) ?? longer(operator, longestHandler(partition, circumstances)) ?? null
   return {
     partition: partition.partition,
     lag,
@@ -89,9 +90,6 @@ export const partitionStatus = (partition: Partition, circumstances: Circumstanc
 const mostNamed = 20
 
 const told = (holder: Holder): Held => ({ ...holder, since: new Date(holder.since).toISOString() })
-
-const earlier = (a: Holder | undefined, b: Holder | undefined): Holder | undefined =>
-  a === undefined || (b !== undefined && b.since < a.since) ? b : a
 
 const heldByOperator = ({ key, paused, timers, wait }: Cell): Holder | undefined => {
   if (paused !== undefined) return { key, since: paused.since, cause: "paused by an operator" }
@@ -112,7 +110,7 @@ const longestHandler = (partition: Partition, { now, stuckAfter }: Circumstances
   let longest: Holder | undefined
   for (const { key, running } of partition.running) {
     if (now - running!.since < stuckAfter) continue
-    longest = earlier(longest, { key, by: "handler", since: running!.since, cause: "its handler is running" })
+    longest = longer(longest, { key, by: "handler", since: running!.since, cause: "its handler is running" })
   }
   return longest
 }

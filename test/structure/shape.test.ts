@@ -42,12 +42,9 @@ describe("tests", () => {
     expect(tests.flatMap((path) => setAside(path, text(path)))).toEqual([])
   })
 
-  it.each([`it.skip("a", f)`, `describe.only("a", f)`, `it.todo("a")`, `it.effect.skip("a", f)`, `xit("a", f)`])(
-    "would not be with `%s`",
-    (source) => {
-      expect(setAside("x.test.ts", source)).toHaveLength(1)
-    }
-  )
+  it.each(["it.skip", "describe.only", "it.todo", "it.effect.skip", "xit"])("would not be with `%s`", (call) => {
+    expect(setAside("x.test.ts", `${call}("a", f)`)).toHaveLength(1)
+  })
 })
 
 /** Calls that set a test aside. A visible `skipIf` or `runIf` stays possible: in a required suite a skip fails the run. */

@@ -1,4 +1,5 @@
 import { Data, Effect, Latch } from "effect"
+import type { Absence } from "../away.ts"
 import { KafkaError } from "../errors.ts"
 import type { BrokerRequest, FaultHook } from "./faults.ts"
 
@@ -84,6 +85,26 @@ export class Connection {
 
 const unreachable = ({ kind, subjects }: BrokerRequest) =>
   new KafkaError({ reason: "Unavailable", message: `no broker could be reached (${kind} ${subjects.join(", ")})` })
+
+/** Milliseconds before a request is made again that nobody answered. */
+const retryDelay = 100
+
+/** Asks until somebody answers; the absence shows how long it has waited. */
+export const persistent = <A>(
+  absence: Absence,
+  attempt: Effect.Effect<A, KafkaError | Unanswered>
+): Effect.Effect<A, KafkaError> =>
+  attempt.pipe(
+    Effect.tap(() => Effect.sync(() => absence.answered())),
+    Effect.catch((error) => {
+      if (error._tag !== "Unanswered" && error.reason !== "Unavailable") return Effect.fail(error)
+      absence.failed(error._tag === "Unanswered" ? "no broker answers" : error.message)
+      return Effect.andThen(
+        Effect.sleep(retryDelay),
+        Effect.suspend(() => persistent(absence, attempt))
+      )
+    })
+  )
 
 /** For requests whose callers only hear that there was no answer. */
 export const unanswered = (what: string) => (): Effect.Effect<never, KafkaError> =>

@@ -5,12 +5,11 @@ import { KafkaError } from "../errors.ts"
 import type { CommittedOffset, Member, MemberOptions, Membership } from "../kafka.ts"
 import { partitionId } from "../records.ts"
 import type { TopicPartition } from "../records.ts"
-import { unanswered } from "./connection.ts"
-import type { Connection } from "./connection.ts"
+import { persistent, unanswered } from "./connection.ts"
+import type { Connection, Unanswered } from "./connection.ts"
 import type { Coordinator, Session } from "./coordinator.ts"
 import { staleness } from "./groups.ts"
 import { committedOffsets } from "./member-offsets.ts"
-import { causeOf, retryDelay } from "./reader.ts"
 import { findLog } from "./state.ts"
 import type { State } from "./state.ts"
 import type { Writer } from "./writer.ts"
@@ -47,22 +46,12 @@ export const make = (
     const absence = new Absence(yield* Clock.Clock)
     let current = fresh()
 
-    const request = (holding: Holding): Effect.Effect<void, KafkaError> => {
+    const request = (holding: Holding): Effect.Effect<void, KafkaError | Unanswered> => {
       const missing = topics.map((topic) => findLog(state, { topic, partition: 0 })).find(Result.isFailure)
       if (missing !== undefined) return Effect.fail(missing.failure)
       const ownedSince = Option.match(holding.membership, { onNone: () => -1, onSome: ({ generation }) => generation })
       const joined = { instanceId, topics, owned: holding.owned, ownedSince }
-      return connection.perform({ kind: "join", subjects }, coordinator.join(holding.session, joined)).pipe(
-        Effect.tap(() => Effect.sync(() => absence.answered())),
-        Effect.catch((error) => {
-          if (error._tag !== "Unanswered" && error.reason !== "Unavailable") return Effect.fail(error)
-          absence.failed(causeOf(error))
-          return Effect.andThen(
-            Effect.sleep(retryDelay),
-            Effect.suspend(() => request(holding))
-          )
-        })
-      )
+      return connection.perform({ kind: "join", subjects }, coordinator.join(holding.session, joined))
     }
 
     /** Gives up what moves, then joins. No heartbeats are sent meanwhile. */
@@ -75,7 +64,11 @@ export const make = (
       yield* connection.alive
       const next: Holding = { ...holding, owned: without(holding.owned, holding.revoked), revoked: [] }
       current = next
-      if (session.over === undefined) yield* request(next)
+      if (session.over === undefined)
+        yield* persistent(
+          absence,
+          Effect.suspend(() => request(next))
+        )
       return next
     })
 

@@ -5,15 +5,13 @@ import { KafkaError } from "../errors.ts"
 import type { Reader, ReaderOptions } from "../kafka.ts"
 import { partitionId } from "../records.ts"
 import type { Batch, TopicPartition } from "../records.ts"
-import type { Connection, Unanswered } from "./connection.ts"
+import { persistent } from "./connection.ts"
+import type { Connection } from "./connection.ts"
 import type { Log } from "./log.ts"
 import { findLog } from "./state.ts"
 import type { State } from "./state.ts"
 
 const defaultMaxBytes = 1024 * 1024
-/** Milliseconds before a reader asks again that was not answered. */
-export const retryDelay = 100
-
 interface Reading {
   readonly at: TopicPartition
   position: number
@@ -43,10 +41,6 @@ export const readStored = <A>(read: () => A): Effect.Effect<A, KafkaError> =>
       return cause instanceof KafkaError ? Effect.fail(cause) : Effect.die(cause)
     }
   })
-
-/** Why a request is made again. */
-export const causeOf = (error: KafkaError | Unanswered): string =>
-  error._tag === "Unanswered" ? "no broker answers" : error.message
 
 export const make = (
   state: State,
@@ -114,34 +108,20 @@ export const make = (
       return batches
     }
 
-    const attempt: Effect.Effect<ReadonlyArray<Batch>, KafkaError> = Effect.suspend(() => {
+    const read = readStored(collect)
+    const attempt = Effect.suspend(() => {
       changed.closeUnsafe()
-      if (connection.isPlain) {
-        absence.answered()
-        return readStored(collect)
-      }
+      if (connection.isPlain) return read
       const subjects = [...new Set([...readings.values()].map((reading) => reading.at.topic))]
       // What is read must not be taken before the client can hear of it.
-      const asked = connection.perform({ kind: "fetch", subjects }, Effect.void)
-      return asked.pipe(
-        Effect.andThen(
-          Effect.suspend(() => {
-            absence.answered()
-            return readStored(collect)
-          })
-        ),
-        Effect.catch((error) => {
-          if (error._tag !== "Unanswered" && error.reason !== "Unavailable") return Effect.fail(error)
-          absence.failed(causeOf(error))
-          return Effect.andThen(Effect.sleep(retryDelay), attempt)
-        })
-      )
+      return Effect.andThen(connection.perform({ kind: "fetch", subjects }, Effect.void), read)
     })
+    const fetch = persistent(absence, attempt)
 
     const poll: Reader["poll"] = Effect.gen(function* () {
       for (;;) {
         if (over) return yield* closed
-        const batches = yield* attempt
+        const batches = yield* fetch
         if (batches.length > 0) return batches
         yield* changed.await
       }
