@@ -66,7 +66,8 @@ export const restore = Effect.fnUntraced(function* (
     yield* Effect.logWarning(`${inbox.topic}/${inbox.partition}: ${lost}, and an operator has accepted it`)
     return begin
   }
-  for (const since = yield* Clock.currentTimeMillis; committed !== undefined && committed.offset !== next;) {
+  const since = yield* Clock.currentTimeMillis
+  while (committed !== undefined && committed.offset !== next) {
     if ((yield* Clock.currentTimeMillis) - since >= differing)
       return yield* fail(
         "PositionMismatch",
@@ -78,13 +79,13 @@ export const restore = Effect.fnUntraced(function* (
   return next
 })
 
-/** The end of a changelog as of now, by a record of our own. */
+/** The end of a changelog as of now: where a record of our own went. */
 const barrier = Effect.fnUntraced(function* (producer: Producer, changelog: TopicPartition) {
   const timestamp = Math.floor(yield* Clock.currentTimeMillis)
   const [offset] = yield* producer.send([
     { ...changelog, key: Entry.barrierKey, value: null, headers: noHeaders, timestamp }
   ])
-  return offset! + 1
+  return offset!
 })
 
 const readChangelog = (

@@ -176,7 +176,7 @@ export const planted: ReadonlyArray<Planted> = [
               const id = partitionId(barrier!.topic, barrier!.partition)
               const known = early.get(id)
               early.delete(id)
-              return known === undefined ? producer.send(records) : Effect.succeed([known - 1])
+              return known === undefined ? producer.send(records) : Effect.succeed([known])
             })
         }))
       }

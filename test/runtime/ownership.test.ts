@@ -49,8 +49,8 @@ const start = Effect.gen(function* () {
     inbox: "numbers",
     partitionCount: 1,
     changelog: "sum.changelog",
-    // A changelog that is empty but for the barrier.
-    kafka: { topics, producer: Effect.succeed({ send: () => Effect.succeed([-1]) }) } as unknown as Kafka["Service"],
+    // A changelog that is empty.
+    kafka: { topics, producer: Effect.succeed({ send: () => Effect.succeed([0]) }) } as unknown as Kafka["Service"],
     member: Effect.succeed(member),
     reader,
     settler: {

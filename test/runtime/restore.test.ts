@@ -176,11 +176,11 @@ describe("whoever takes a partition over", () => {
       const given = { recorded: { next: 7 }, committed: 7 }
       assert.strictEqual(
         yield* waiting({ ...given, ends: [4] }),
-        "RestoreStalled: sum.state/0: no progress at 2 of 6: the log shrank to 2"
+        "RestoreStalled: sum.state/0: no progress at 2 of 5: the log shrank to 2"
       )
       assert.strictEqual(
         yield* waiting({ ...given, ends: [4, 4] }),
-        "RestoreStalled: sum.state/0: no progress at 2 of 6: a transaction that is not ours is open there"
+        "RestoreStalled: sum.state/0: no progress at 2 of 5: a transaction that is not ours is open there"
       )
     })
   )
