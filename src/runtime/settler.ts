@@ -67,13 +67,6 @@ export const make = Effect.fnUntraced(function* (
   const one = yield* Semaphore.make(1)
   /** Where the turn may be that the broker refuses; they settle one by one, at most so many turns at a time. */
   let [suspects, most] = [[] as ReadonlyArray<Partition>, Infinity]
-  /** A commit was interrupted: as unclear as one without an answer. */
-  let interrupted = false
-  /**
-   * The last transaction was aborted. What of it is still on its way would belong to the next one of its epoch, so that one has an epoch of
-   * its own (why KIP-890 has one for each).
-   */
-  let aborted = false
   let trouble: { readonly id: string; readonly since: number; readonly cause: string } | undefined
   const clock = yield* Clock.Clock
   let gatedSince: number | undefined = clock.currentTimeMillisUnsafe()
@@ -95,6 +88,13 @@ export const make = Effect.fnUntraced(function* (
   yield* renew
 
   const startOver = Effect.andThen(renew, around.rebuild)
+  /** What the last settle has left to be done before the next. */
+  let before: Effect.Effect<void, KafkaError> = Effect.void
+  /** Does it; interrupted, it is still to be done. */
+  const prepare = Effect.gen(function* () {
+    yield* before
+    before = Effect.void
+  })
 
   const finished = (partition: Partition, now: number): SettleSet | undefined => {
     if (partition.phase === "restoring" || partition.phase === "over") return undefined
@@ -122,11 +122,7 @@ export const make = Effect.fnUntraced(function* (
   }
 
   const now: Settler["now"] = Effect.gen(function* () {
-    if (interrupted) {
-      interrupted = false
-      yield* startOver
-    } else if (aborted && !around.isAtLeastOnce) yield* renew
-    aborted = false
+    yield* prepare
     work.closeUnsafe()
     const membership = yield* Effect.flatMap(around.member, (member) => member.membership)
     if (Option.isNone(membership)) return
@@ -142,7 +138,8 @@ export const make = Effect.fnUntraced(function* (
     const commit = settle(transactor, membership.value, around.changelog, sets, time).pipe(
       Effect.onInterrupt(() =>
         Effect.sync(() => {
-          interrupted = true
+          // As unclear as one without an answer.
+          before = startOver
         })
       )
     )
@@ -172,7 +169,9 @@ export const make = Effect.fnUntraced(function* (
     around.meter.settleFailed(error.outcome)
     if (trouble !== undefined) trouble = { ...trouble, cause: `its transaction did not commit: ${error.message}` }
     work.openUnsafe()
-    aborted = error.outcome === "aborted" || error.outcome === "refused" || error.outcome === "stale"
+    const isAborted = error.outcome === "aborted" || error.outcome === "refused" || error.outcome === "stale"
+    // What of it is still on its way would belong to the next transaction of its epoch (why KIP-890 has one for each).
+    if (isAborted && !around.isAtLeastOnce) before = renew
     switch (error.outcome) {
       case "aborted":
         return yield* Effect.sleep(backoff)
@@ -186,7 +185,8 @@ export const make = Effect.fnUntraced(function* (
         return
       }
       case "unclear":
-        return yield* startOver
+        before = startOver
+        return yield* prepare
       case "fenced":
         return yield* new ReplicaError({
           reason: "InstanceFenced",
