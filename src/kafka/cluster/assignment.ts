@@ -1,10 +1,11 @@
 import {
-  cooperativeStickyAssigner,
   decodeConsumerProtocolAssignment,
   decodeConsumerProtocolSubscription,
   encodeConsumerProtocolAssignment,
   encodeConsumerProtocolSubscription
 } from "@platformatic/kafka"
+import { cooperative } from "../assignor.ts"
+import type { Subscriber } from "../assignor.ts"
 import { partitionId } from "../records.ts"
 import type { TopicPartition } from "../records.ts"
 import type { JoinGroupResponse } from "./group-api.ts"
@@ -34,50 +35,33 @@ export const subscription = (
     rackId: null
   })
 
-export interface Subscriber {
-  readonly memberId: string
-  readonly topics: ReadonlyArray<string>
-  readonly subscription: ReturnType<typeof decodeConsumerProtocolSubscription>
-}
+const ungrouped = (topics: ReadonlyArray<{ readonly topic: string; readonly partitions: ReadonlyArray<number> }>) =>
+  topics.flatMap(({ partitions, topic }) => partitions.map((partition): TopicPartition => ({ topic, partition })))
 
+/** What the members have told the leader. */
 export const subscribers = (members: JoinGroupResponse["members"]): ReadonlyArray<Subscriber> =>
   members.map(({ memberId, metadata }) => {
-    const subscription = decodeConsumerProtocolSubscription(metadata)
-    return { memberId, topics: subscription.topics, subscription }
+    const { generationId, ownedPartitions, topics } = decodeConsumerProtocolSubscription(metadata)
+    return { id: memberId, topics, owned: ungrouped(ownedPartitions), ownedSince: generationId }
   })
 
 /** The leader's work. `partitions`: how many there are of each topic that exists. */
-export const assign = (leader: string, members: ReadonlyArray<Subscriber>, partitions: ReadonlyMap<string, number>) => {
-  const memberMap = new Map(
-    members.map(({ memberId, subscription }) => [
-      memberId,
-      {
-        memberId,
-        version: subscription.version,
-        topics: subscription.topics,
-        metadata: subscription.userData,
-        ownedPartitions: subscription.ownedPartitions,
-        generationId: subscription.generationId,
-        rackId: subscription.rackId
-      }
-    ])
+export const assign = (members: ReadonlyArray<Subscriber>, partitions: ReadonlyMap<string, number>) => {
+  const all = [...partitions].flatMap(([topic, count]) =>
+    Array.from({ length: count }, (_, partition): TopicPartition => ({ topic, partition }))
   )
-  const topics = new Map([...partitions].map(([topic, partitionsCount]) => [topic, { partitionsCount }]))
-  const assigned = cooperativeStickyAssigner(leader, memberMap, new Set(partitions.keys()), { topics } as never)
-  return assigned.map(({ assignments, memberId }) => ({
+  return Array.from(cooperative(members, all), ([memberId, granted]) => ({
     memberId,
     assignment: encodeConsumerProtocolAssignment({
       version: consumerProtocol,
-      assignedPartitions: [...assignments.values()],
+      assignedPartitions: grouped(granted),
       userData: null
     })
   }))
 }
 
 export const assigned = (assignment: Buffer): ReadonlyArray<TopicPartition> =>
-  decodeConsumerProtocolAssignment(assignment).assignedPartitions.flatMap(({ partitions, topic }) =>
-    partitions.map((partition) => ({ topic, partition }))
-  )
+  ungrouped(decodeConsumerProtocolAssignment(assignment).assignedPartitions)
 
 /** The partitions of `all` that are not in `others`. */
 export const without = (

@@ -154,7 +154,7 @@ export const make = Effect.fnUntraced(function* (
     if (joined.leader !== joined.memberId) return []
     const members = Assignment.subscribers(joined.members)
     handedOut = yield* partitionCounts(metadata, [...new Set(members.flatMap(({ topics }) => topics))])
-    return Assignment.assign(joined.memberId, members, handedOut)
+    return Assignment.assign(members, handedOut)
   })
 
   /** Joins and syncs; answers what has to be given up now, or why there is no assignment. */

@@ -1,11 +1,11 @@
-import type { TopicPartition } from "../records.ts"
-import { partitionId } from "../records.ts"
+import { partitionId } from "./records.ts"
+import type { TopicPartition } from "./records.ts"
 
 /** A member as the assignor sees it. */
 export interface Subscriber {
   readonly id: string
   readonly topics: ReadonlyArray<string>
-  /** What it owned when it joined, and the generation it got that in. */
+  /** What it owned when it joined, and the generation it got that in (KIP-792). */
   readonly owned: ReadonlyArray<TopicPartition>
   readonly ownedSince: number
 }
@@ -13,18 +13,23 @@ export interface Subscriber {
 export type Assignments = ReadonlyMap<string, ReadonlyArray<TopicPartition>>
 
 interface Claim {
-  readonly member: string
+  /** Absent where two claim it of the same generation: neither is believed, and both have to give it up first. */
+  readonly member: string | undefined
   readonly since: number
 }
 
-/** Who owns what; of two claims the later generation's holds. */
+/**
+ * Who owns what; of two claims the later generation's holds. One of an earlier generation than the others' holds as well: its member has
+ * missed an assignment (the next round began before it was told), and goes on with what it had.
+ */
 const claims = (members: ReadonlyArray<Subscriber>): Map<string, Claim> => {
   const found = new Map<string, Claim>()
   for (const { id, owned, ownedSince } of members) {
     for (const { partition, topic } of owned) {
       const key = partitionId(topic, partition)
       const other = found.get(key)
-      if (other === undefined || other.since < ownedSince) found.set(key, { member: id, since: ownedSince })
+      if (other !== undefined && other.since > ownedSince) continue
+      found.set(key, { member: other?.since === ownedSince ? undefined : id, since: ownedSince })
     }
   }
   return found
