@@ -18,10 +18,9 @@ export const wrongType = (
   accepted: ReadonlyArray<string>
 ): RequestRefused | undefined => {
   const given = essence(contentType)
-  if (given !== undefined && accepted.includes(given)) {
-    return given !== "application/json" || isUtf8(contentType!)
-      ? undefined
-      : refuse("UnsupportedMediaType", "JSON must be UTF-8")
+  if (given === undefined || !accepted.includes(given)) {
+    return refuse("UnsupportedMediaType", `Content-Type must be ${accepted.join(" or ")}`)
   }
-  return refuse("UnsupportedMediaType", `Content-Type must be ${accepted.join(" or ")}`)
+  if (given === "application/json" && !isUtf8(contentType!)) return refuse("UnsupportedMediaType", "JSON must be UTF-8")
+  return undefined
 }

@@ -1,6 +1,6 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Deferred, Effect, Layer, Schema } from "effect"
-import type { Duration, Redacted, Scope } from "effect"
+import { Effect, Layer, Schema, Scope } from "effect"
+import type { Duration, Redacted } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import type { HttpServerError, HttpServerRequest } from "effect/http"
 import { createServer } from "node:http"
@@ -84,7 +84,7 @@ const telling = (underWay: ReadonlySet<IncomingMessage>) =>
 
 /**
  * Serves on the way in, and on the way out: tells those who hold connections, waits for requests under way, then closes
- * what is left. Finalizers run from the last to the first.
+ * what is left.
  */
 const serve = Effect.fnUntraced(function* (
   { server: node, underWay }: ReturnType<typeof makeNodeServer>,
@@ -103,16 +103,15 @@ const serve = Effect.fnUntraced(function* (
     },
     yield* Methods
   )
-  const told = yield* Deferred.make<void>()
-  yield* Effect.addFinalizer(() =>
-    Effect.andThen(
-      Effect.sync(() => node.closeAllConnections()),
-      Deferred.succeed(told, undefined)
+  const serving = yield* Effect.flatMap(Effect.scope, Scope.fork)
+  yield* server
+    .serve(Effect.provideService(guard(router.asHttpEffect()), CurrentDraining, draining.begun))
+    .pipe(Scope.provide(serving))
+  yield* Effect.addFinalizer((exit) =>
+    draining.begin.pipe(
+      Effect.andThen(Effect.raceFirst(Scope.close(serving, exit), Effect.interruptible(telling(underWay)))),
+      Effect.andThen(Effect.sync(() => node.closeAllConnections()))
     )
-  )
-  yield* server.serve(Effect.provideService(guard(router.asHttpEffect()), CurrentDraining, draining.begun))
-  yield* Effect.addFinalizer(() =>
-    Effect.andThen(draining.begin, Effect.forkDetach(Effect.raceFirst(telling(underWay), Deferred.await(told))))
   )
 })
 

@@ -1,8 +1,8 @@
 import type { Effect } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import type { AnyTopic } from "../actor/topic.ts"
-import type { KafkaError } from "../kafka/errors.ts"
 import type { Away } from "../kafka/away.ts"
+import type { KafkaError } from "../kafka/errors.ts"
 import type { ProjectionError } from "./errors.ts"
 import type { Told } from "./tell.ts"
 

@@ -1,6 +1,6 @@
 import type { Duration, Effect } from "effect"
-import type { KafkaError } from "../kafka/errors.ts"
 import type { Away } from "../kafka/away.ts"
+import type { KafkaError } from "../kafka/errors.ts"
 import type { ReplicaError } from "./errors.ts"
 import type { PartitionStatus } from "./health.ts"
 

@@ -55,14 +55,13 @@ const statusOf = (
 ): ChildStatus => {
   const shown = probe?.status()
   const up = state === "running" ? (shown?.state ?? "starting") : state
-  const waiting = up === "running" || up === "restoring" ? waitsFor(shown?.away, time) : undefined
-  const now = waiting === undefined ? up : "waiting"
-  const down = now === "running" || now === "restoring" ? undefined : (waiting ?? trouble)
+  const isWell = up === "running" || up === "restoring"
+  const down = isWell ? waitsFor(shown?.away, time) : trouble
   return {
     actor,
     kind,
     replica,
-    state: now,
+    state: isWell && down !== undefined ? "waiting" : up,
     partitions: shown?.partitions ?? [],
     restarts,
     ...(down && { trouble: { ...down, since: new Date(down.since).toISOString() } })

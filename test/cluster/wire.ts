@@ -31,7 +31,7 @@ const node = { nodeId: 1, ...broker }
 /** All partitions are led by one broker. */
 export const metadata: Metadata = {
   clusterId: "wire",
-  brokers: () => [broker],
+  any: () => broker,
   controller: () => broker,
   size: () => 1,
   known: (name) => ({ name, id: name, partitions: Array.from({ length: 8 }, () => ({ leader: 1, epoch: 0 })) }),

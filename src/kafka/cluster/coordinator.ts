@@ -26,7 +26,7 @@ export const make = (metadata: Metadata, connections: Connections, key: Coordina
 
   const find = Effect.gen(function* () {
     if (known !== undefined) return known
-    const answer = yield* connections.request(metadata.brokers()[0]!, findCoordinator, key)
+    const answer = yield* connections.request(metadata.any(), findCoordinator, key)
     const found = answer.coordinators[0]
     const error = errorName(found?.errorCode ?? 15)
     if (found === undefined || isTransient(error)) return yield* away(what)

@@ -28,8 +28,8 @@ export interface TopicMetadata {
 /** What the brokers last told of themselves. One for all clients of a layer; whoever finds it wrong has it asked again. */
 export interface Metadata {
   readonly clusterId: string
-  /** All brokers known, the bootstrap ones only before the first answer, in the order to ask them this time (see silence.ts). */
-  readonly brokers: () => ReadonlyArray<Broker>
+  /** The one to ask this time what any broker can tell (see silence.ts). */
+  readonly any: () => Broker
   readonly controller: () => Broker | undefined
   /** How many brokers there are: those that are down, and second addresses of the same one, do not count. */
   readonly size: () => number
@@ -77,6 +77,7 @@ export const make = Effect.fnUntraced(function* (
   let turns = 0
   let asked = 0
 
+  /** All that are known, in the order to ask them this time. */
   const brokers = (): ReadonlyArray<Broker> => {
     const all = [...nodes.values(), ...bootstrap]
     const distinct = all.filter(
@@ -214,7 +215,7 @@ export const make = Effect.fnUntraced(function* (
   )
   return {
     clusterId,
-    brokers,
+    any: () => brokers()[0]!,
     controller: () => nodes.get(controllerId),
     size: () => nodes.size,
     known: (name) => topics.get(name),

@@ -20,7 +20,7 @@ export const fresh = (
       Attempt<NonNullable<Lane["identity"]>>,
       ConnectionError | KafkaError
     > {
-      const answer = yield* connections.request(metadata.brokers()[0]!, initProducerId, {
+      const answer = yield* connections.request(metadata.any(), initProducerId, {
         transactionalId: null,
         timeout: 60_000
       })

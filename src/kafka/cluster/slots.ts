@@ -1,7 +1,7 @@
 import type { Clock } from "effect"
+import { Absence } from "../away.ts"
 import type { KafkaError } from "../errors.ts"
 import { partitionId } from "../records.ts"
-import { Absence } from "../away.ts"
 import type { TopicPartition } from "../records.ts"
 import * as Fetched from "./fetched.ts"
 import type { Leader, Metadata } from "./metadata.ts"

@@ -27,7 +27,7 @@ export const make = (settings: Settings, metadata: Metadata, connections: Connec
       patience,
       Effect.fnUntraced(function* (n: number): Effect.fn.Return<Attempt<void>, ConnectionError | KafkaError> {
         if (n > 0) yield* metadata.refresh([])
-        const controller = metadata.controller() ?? metadata.brokers()[0]!
+        const controller = metadata.controller() ?? metadata.any()
         const copies = Math.min(replicas, metadata.size())
         const answer = yield* connections.request(controller, createTopics, {
           timeout: settings.requestTimeout * 0.8,
@@ -73,7 +73,7 @@ export const make = (settings: Settings, metadata: Metadata, connections: Connec
         Attempt<ReadonlyMap<string, ReadonlyMap<string, string>>>,
         ConnectionError | KafkaError
       > {
-        const answer = yield* connections.request(metadata.brokers()[0]!, describeConfigs, {
+        const answer = yield* connections.request(metadata.any(), describeConfigs, {
           topics: known.map(({ name }) => name),
           settings: described
         })
