@@ -6,7 +6,7 @@ import { Kafka } from "../../src/kafka/kafka.ts"
 import { readAll, record, text, unique } from "../broker/clients.ts"
 import { start } from "../broker/kafka.ts"
 import type { Cluster as Brokers } from "../broker/kafka.ts"
-import { join, owning } from "../contract/membership.ts"
+import { doublyOwned, join, owning } from "../contract/membership.ts"
 import type { Observed } from "../contract/membership.ts"
 import { until } from "../contract/world.ts"
 import * as Proxy from "./proxy.ts"
@@ -130,6 +130,35 @@ describe("a member that nobody hears for longer than its session", () => {
       expect(lost.map(({ partitions, who }) => [who, partitions.toSorted()])).toEqual([["a", before]])
       const committed = [{ topic, partition: Number(before[0]!.split("/")[1]), offset: 1 }]
       expect(yield* Effect.flip(a.member.commit(old, committed))).toMatchObject({ reason: "StaleMember" })
+    }).pipe(Effect.ensuring(set("pass")), Effect.scoped)
+  )
+})
+
+describe("a member whose assignment never comes, because the next round has begun", () => {
+  it.live("keeps what it had until it has given it up: nobody else has it meanwhile", () =>
+    Effect.gen(function* () {
+      const [slow, other] = [yield* process(proxied()), yield* process(direct())]
+      const { topic } = yield* newTopic(other, 4)
+      const group: Observed = { group: unique("missed"), topic, events: [] }
+      let rounds = 0
+      const a = yield* join(other, group, "a", () => Effect.sync(() => void rounds++))
+      yield* owning([a, 4])
+      // It takes its time to give something up: who were given that too early has it meanwhile.
+      const b = yield* join(slow, group, "b", (revoked) => (revoked.length === 0 ? Effect.void : Effect.sleep(1_000)))
+      yield* owning([a, 2], [b, 2])
+      const before = rounds
+      yield* set("hold")
+      const c = yield* join(other, group, "c")
+      yield* until(() => c.memberships.length === 1)
+      const missed = c.memberships[0]!.generation
+      const d = yield* join(other, group, "d")
+      yield* until(() => rounds === before + 2)
+      // The first has heard of the next round, or begins it: its join is on the way.
+      yield* Effect.sleep("1 second")
+      yield* set("pass")
+      yield* owning([a, 1], [b, 1], [c, 1], [d, 1])
+      expect(b.memberships.map(({ generation }) => generation)).not.toContain(missed)
+      expect(doublyOwned(group.events)).toEqual([])
     }).pipe(Effect.ensuring(set("pass")), Effect.scoped)
   )
 })

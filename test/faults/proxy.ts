@@ -7,8 +7,8 @@ export type Mode = "pass" | "mute" | "cut" | "sever" | "corrupt" | "hold"
 /** A record with this in its value is what `corrupt` is about. */
 export const poison = "corrupt me"
 
-/** The protocol's number of EndTxn. */
-const endTxn = 26
+/** The protocol's numbers of SyncGroup and EndTxn. */
+const holdable = [14, 26]
 
 /** Stands between clients and one broker. */
 export interface Proxy {
@@ -19,7 +19,8 @@ export interface Proxy {
    * - `cut`: of the next answer on each connection half arrives, then the connection breaks.
    * - `sever`: the same with the next request.
    * - `corrupt`: one bit of a poisoned record is turned on its way to the client.
-   * - `hold`: requests to end a transaction are kept, and arrive when the mode changes, even if their sender has gone.
+   * - `hold`: requests to end a transaction or for an assignment are kept, and arrive when the mode changes, even if their sender has
+   *   gone.
    */
   set(mode: Mode): void
   close(): void
@@ -34,7 +35,7 @@ const corrupted = (bytes: Buffer): Buffer => {
 const half = (bytes: Buffer): Buffer => bytes.subarray(0, Math.ceil(bytes.length / 2))
 
 /** Requests are small and one at a time here: each begins its chunk. */
-const isEndTxn = (bytes: Buffer) => bytes.length >= 6 && bytes.readInt16BE(4) === endTxn
+const isHoldable = (bytes: Buffer) => bytes.length >= 6 && holdable.includes(bytes.readInt16BE(4))
 
 export const open = (options: { readonly listens: number; readonly announced: number }): Promise<Proxy> => {
   let mode: Mode = "pass"
@@ -52,7 +53,7 @@ export const open = (options: { readonly listens: number; readonly announced: nu
       })
     }
     client.on("data", (bytes) => {
-      if (mode === "hold" && isEndTxn(bytes)) held.set(broker, bytes)
+      if (mode === "hold" && isHoldable(bytes)) held.set(broker, bytes)
       else if (mode === "sever") broker.write(half(bytes), () => client.destroy())
       else broker.write(bytes)
     })
