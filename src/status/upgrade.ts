@@ -22,6 +22,10 @@ export const makeWebSocketServer = (frameLimit: number): WebSocketServer =>
     handleProtocols: (offered) => (offered.has(subProtocol) ? subProtocol : false)
   })
 
+/** 16 bytes in base64, and a token (RFC 6455 4.1, RFC 9110 5.6.2). */
+const handshakeKey = /^[+/\dA-Za-z]{22}==$/
+const token = /^[!#$%&'*+.^_`|~\w-]+$/
+
 const offered = (header: string | undefined): ReadonlyArray<string> =>
   header?.split(",").map((protocol) => protocol.trim()) ?? []
 
@@ -32,9 +36,18 @@ export const refusal = (
   if (request.headers["upgrade"]?.toLowerCase() !== "websocket") {
     return problem(426, "UpgradeRequired", "this is a WebSocket", { upgrade: "websocket" })
   }
-  const protocols = offered(request.headers["sec-websocket-protocol"]).filter(
-    (each) => !each.startsWith(bearerProtocol)
-  )
+  if (request.headers["sec-websocket-version"] !== "13") {
+    const versions = { upgrade: "websocket", "sec-websocket-version": "13" }
+    return problem(426, "UpgradeRequired", "the WebSocket version is 13", versions)
+  }
+  if (!handshakeKey.test(request.headers["sec-websocket-key"] ?? "")) {
+    return problem(400, "BadHandshake", "Sec-WebSocket-Key must be 16 bytes in base64")
+  }
+  const all = offered(request.headers["sec-websocket-protocol"])
+  if (new Set(all).size < all.length || !all.every((each) => token.test(each))) {
+    return problem(400, "BadHandshake", "Sec-WebSocket-Protocol must be a list of different tokens")
+  }
+  const protocols = all.filter((each) => !each.startsWith(bearerProtocol))
   return protocols.length > 0 && !protocols.includes(subProtocol)
     ? problem(400, "UnknownProtocol", `the sub-protocol is ${subProtocol}`)
     : undefined

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Redacted } from "effect"
 import { TestClock } from "effect/testing"
-import { exchange, head } from "../http/wire.ts"
+import { exchange, head, tag } from "../http/wire.ts"
 import { connect, keys, makeWorld } from "./world.ts"
 import type { Client } from "./world.ts"
 
@@ -246,6 +246,31 @@ describe("a socket", () => {
       assert.include((yield* Effect.flip(connect(port, {}, ["mqtt"]))).message, "400")
       const client = yield* connect(port, {}, [])
       yield* client.expect("channel")
+    })
+  )
+
+  it.effect("is refused in JSON, whatever is wrong with its handshake", () =>
+    Effect.gen(function* () {
+      const { start } = yield* makeWorld
+      const { port } = yield* start()
+      const good = { upgrade: "websocket", "sec-websocket-version": "13", "sec-websocket-key": "A".repeat(22) + "==" }
+      const answer = Effect.fnUntraced(function* (headers: Record<string, string>) {
+        const lines = Object.entries({ connection: "Upgrade", ...good, ...headers }).map(
+          ([name, value]) => `${name}: ${value}`
+        )
+        const answer = yield* exchange(port, head(port, "GET", "/channels", ...lines))
+        return `${answer.status} ${tag(answer)}`
+      })
+      assert.strictEqual(yield* answer({ upgrade: "h2c" }), "426 UpgradeRequired")
+      for (const version of ["12", "8", ""]) {
+        assert.strictEqual(yield* answer({ "sec-websocket-version": version }), "426 UpgradeRequired")
+      }
+      for (const key of ["", "A", "A".repeat(24), "A".repeat(23) + "=="]) {
+        assert.strictEqual(yield* answer({ "sec-websocket-key": key }), "400 BadHandshake")
+      }
+      for (const protocols of [",", "sixfold.v1,,sixfold.v1", "sixfold.v1, sixfold.v1", "a b", '"sixfold.v1"']) {
+        assert.strictEqual(yield* answer({ "sec-websocket-protocol": protocols }), "400 BadHandshake")
+      }
     })
   )
 
