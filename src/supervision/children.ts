@@ -43,7 +43,7 @@ export const projected = (projection: AnyProjection, place: Place, replica: numb
 })
 
 /** The view of dead letters: it takes no part in what a topology works at, and is never busy. */
-export const lettersView = ({ run }: View): Child<unknown, Kafka> => ({
+export const lettersView = ({ away, run }: View): Child<unknown, Kafka> => ({
   actor: deadLettersView,
   kind: "projection",
   replica: 0,
@@ -51,7 +51,7 @@ export const lettersView = ({ run }: View): Child<unknown, Kafka> => ({
     Effect.gen(function* () {
       const crashed = yield* Deferred.make<never>()
       show({
-        status: () => ({ state: "running", partitions: [] }),
+        status: () => ({ state: "running", partitions: [], away: away() }),
         progress: () => 0,
         busy: Effect.succeed(false),
         crash: Effect.asVoid(Deferred.die(crashed, new Error(`${deadLettersView}: crashed on request`)))

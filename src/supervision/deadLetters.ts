@@ -4,7 +4,7 @@ import { actorOf, isRoutes } from "../actor/topology.ts"
 import type { AnyTopology } from "../actor/topology.ts"
 import type { KafkaError } from "../kafka/errors.ts"
 import { Kafka } from "../kafka/kafka.ts"
-import type { TopicSpec } from "../kafka/kafka.ts"
+import type { Reader, TopicSpec } from "../kafka/kafka.ts"
 import type { Batch, KafkaRecord } from "../kafka/records.ts"
 import { deadLetterTopic } from "../projection/topics.ts"
 import { doneWith, ownTopics } from "../runtime/deadLetter.ts"
@@ -129,6 +129,8 @@ export class TopicLetters {
 /** What follows dead letters, and what it knows of them. */
 export interface View {
   readonly open: OpenLetters
+  /** The broker that it waits for, if it does. */
+  readonly away: Reader["away"]
   /** Reads on until it fails; begun again, it reads everything anew. */
   readonly run: Effect.Effect<never, KafkaError, Kafka | Scope.Scope>
 }
@@ -139,7 +141,9 @@ export interface View {
  */
 export const view = (topics: ReadonlyArray<TopicSpec>): View => {
   const open = new Map<string, TopicLetters>()
+  let away: Reader["away"] = () => undefined
   return {
+    away: () => away(),
     open: {
       count: (topic) => open.get(topic)?.count ?? 0,
       oldest: (topic) => open.get(topic)?.oldest,
@@ -149,6 +153,7 @@ export const view = (topics: ReadonlyArray<TopicSpec>): View => {
       open.clear()
       const kafka = yield* Kafka
       const reader = yield* kafka.reader({ maxBytes: 65_536 })
+      away = reader.away
       for (const { name: topic, partitions } of topics) {
         open.set(topic, new TopicLetters())
         for (let partition = 0; partition < partitions; partition++) {

@@ -6,7 +6,9 @@ import { EmbeddedBroker, layerMemory } from "../../src/kafka/embedded/embedded.t
 import { Kafka } from "../../src/kafka/kafka.ts"
 import type { KafkaRecord } from "../../src/kafka/records.ts"
 import { doneRecord, ownTopics } from "../../src/runtime/deadLetter.ts"
+import { lettersView } from "../../src/supervision/children.ts"
 import { TopicLetters, view } from "../../src/supervision/deadLetters.ts"
+import * as Supervisor from "../../src/supervision/supervisor.ts"
 
 const letter = (offset: number, timestamp = 0): KafkaRecord => ({
   offset,
@@ -71,6 +73,25 @@ describe("the open letters of a topic", () => {
 })
 
 describe("the view of dead letters", () => {
+  it.effect("shows a broker that is away, until it answers again", () =>
+    Effect.gen(function* () {
+      const { control } = yield* EmbeddedBroker
+      const { deadLetters } = ownTopics("mailer", { name: "words", partitions: 1, cleanup: "delete" })
+      yield* (yield* Kafka).topics.ensure([deadLetters])
+      const supervisor = yield* Supervisor.make({ instance: "one" })
+      yield* control.intercept(({ kind }) => Effect.succeed(kind === "fetch" ? "fail" : "pass"))
+      yield* supervisor.start([lettersView(view([deadLetters]))])
+      const states = () => supervisor.status().map(({ state, trouble }) => [state, trouble?.since])
+      yield* TestClock.adjust("9 seconds")
+      expect(states()).toEqual([["running", undefined]])
+      yield* TestClock.adjust("1 second")
+      expect(states()).toEqual([["waiting", "1970-01-01T00:00:00.000Z"]])
+      yield* control.heal
+      yield* TestClock.adjust("1 second")
+      expect(states()).toEqual([["running", undefined]])
+    }).pipe(Effect.scoped, Effect.provide(layerMemory))
+  )
+
   it.effect("counts no more what the log has deleted by time", () =>
     Effect.gen(function* () {
       const [kafka, { control }] = [yield* Kafka, yield* EmbeddedBroker]
