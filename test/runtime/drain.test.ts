@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
+import { Context, Effect, Exit, Fiber, Latch, Layer, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Actor, Actors, Log, Topic, Topology } from "../../src/index.ts"
 import * as Embedded from "../../src/kafka/embedded/embedded.ts"
+import { TransactionError } from "../../src/kafka/errors.ts"
+import { Kafka } from "../../src/kafka/kafka.ts"
 import { partitionFor } from "../../src/kafka/partitioner.ts"
 
 const naps = Topic.make("naps", { value: Schema.Int, partitions: 2 })
@@ -101,6 +103,50 @@ describe("a replica that gives a partition up to another", () => {
       assert.deepStrictEqual([owned(first), owned(second)], [1, 1])
       assert.deepStrictEqual(world.begun.toSorted(), [`${ada} 4`, `${bob} 4`].toSorted())
       yield* second.stop
+      yield* first.stop
+    }).pipe(onBroker)
+  })
+})
+
+describe("a partition that is restored while a batch of it is on its way", () => {
+  it.effect("takes in each message once, also where the reader brings it again", () => {
+    const { topology, world } = sleeper()
+    return Effect.gen(function* () {
+      const kafka = yield* Kafka
+      const arrives = Latch.makeUnsafe(false)
+      let commits = 0
+      const slow: Kafka["Service"] = {
+        ...kafka,
+        // The second message is polled, and takes its time.
+        reader: (options) =>
+          Effect.map(kafka.reader(options), (reader) => ({
+            ...reader,
+            poll: Effect.tap(reader.poll, (batches) =>
+              batches.some(({ fromOffset, topic }) => topic === naps.name && fromOffset === 1)
+                ? arrives.await
+                : Effect.void
+            )
+          })),
+        // The first settle commits, and its answer is lost.
+        transactor: (options) =>
+          Effect.map(kafka.transactor(options), ({ commit }) => ({
+            commit: (transaction) =>
+              Effect.flatMap(commit(transaction), () =>
+                commits++ === 0
+                  ? Effect.fail(new TransactionError({ outcome: "unclear", message: "lost" }))
+                  : Effect.void
+              )
+          }))
+      }
+      const first = yield* started(topology, "one").pipe(Effect.provideService(Kafka, slow))
+      yield* send(ada, 1)
+      yield* settledDown
+      yield* send(ada, 2)
+      yield* pass(3)
+      assert.deepStrictEqual([commits, world.begun], [1, [`${ada} 1`]])
+      arrives.openUnsafe()
+      yield* pass(5)
+      assert.deepStrictEqual(world.begun, [`${ada} 1`, `${ada} 2`])
       yield* first.stop
     }).pipe(onBroker)
   })
