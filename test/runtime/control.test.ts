@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { KafkaRecord } from "../../src/kafka/records.ts"
 import type { Cell } from "../../src/runtime/cell.ts"
-import { complete } from "../../src/runtime/completion.ts"
+import { complete, setTimer } from "../../src/runtime/completion.ts"
 import { commandHeaders, encodeCommand } from "../../src/runtime/control.ts"
 import type { KeyCommand } from "../../src/runtime/control.ts"
 import { admit as take } from "../../src/runtime/admission.ts"
@@ -42,6 +42,37 @@ const settled = (partition: Partition) => {
   return transaction({ group: "g", memberId: "m", generation: 1 }, "sum.state", [set], 0)
 }
 
+/** The partition as who takes it over finds it. */
+const restored = (
+  records: ReadonlyArray<Pick<KafkaRecord, "key" | "value" | "headers" | "timestamp">>,
+  next: number
+) => {
+  const partition = partitionOf()
+  partition.phase = "restoring"
+  records.forEach((record, offset) => restoreRecord(partition, { ...record, offset }))
+  partition.activate(next, "id")
+  return partition
+}
+
+/** A key whose timer waits for an operator, as the changelog has it. */
+const holdingTimer = () => {
+  const partition = partitionOf()
+  const cell = partition.cell("a")
+  const timer = setTimer(partition, cell, "due", { due: 5, when: { at: 5 }, attempt: 0 })
+  partition.finish({ cell, offset: -1, outputs: [], entries: [timer] })
+  const records = [...settled(partition).records]
+  cell.ring("due")
+  run(partition, cell, "Hold", 5)
+  return [...records, ...settled(partition).records]
+}
+
+/** Whether the key's timer runs when it rings. */
+const rings = (partition: Partition): boolean => {
+  const cell = partition.cell("a")
+  cell.ring("due")
+  return nextTask(partition, cell, 5) !== undefined
+}
+
 describe("an operator's command", () => {
   it("pauses a key until it is resumed, also over a restart, while the commit moves on", () => {
     const partition = partitionOf()
@@ -52,10 +83,7 @@ describe("an operator's command", () => {
     const { offsets, records } = settled(partition)
     assert.strictEqual(offsets!.committed[0]!.offset, 2)
 
-    const next = partitionOf()
-    next.phase = "restoring"
-    records.forEach((record, offset) => restoreRecord(next, { ...record, offset }))
-    next.activate(2, "id")
+    const next = restored(records, 2)
     const again = next.cells.get("a")!
     assert.isFalse(run(next, again, "Settled"))
     admit(next, command(2, "resume"))
@@ -106,6 +134,28 @@ describe("an operator's command", () => {
     assert.deepStrictEqual(
       cell.parked.map(({ offset }) => offset),
       [0, 1, 2]
+    )
+  })
+
+  it("tries a held timer again, also after a restart that comes before the try", () => {
+    const held = holdingTimer()
+    assert.isFalse(rings(restored(held, 0)))
+    const partition = restored(held, 0)
+    admit(partition, command(0, "resume"))
+    assert.isTrue(rings(restored([...held, ...settled(partition).records], 1)))
+  })
+
+  it("skips a held timer into the dead letters, for good", () => {
+    const held = holdingTimer()
+    const partition = restored(held, 0)
+    admit(partition, command(0, "skip"))
+    const { records } = settled(partition)
+    assert.strictEqual(records.filter(({ topic }) => topic === "sum.dead-letters").length, 1)
+    const changes = records.filter(({ topic }) => topic === "sum.state")
+    assert.isUndefined(
+      restored([...held, ...changes], 2)
+        .cells.get("a")
+        ?.timers?.get("due")
     )
   })
 
