@@ -151,6 +151,22 @@ describe("a settle", () => {
     })
   )
 
+  it.effect("begins only while the gate is open: between the hook before a join and the assignment there is none", () =>
+    Effect.gen(function* () {
+      const { settler, world } = yield* settling([])
+      world.log.length = 0
+      yield* settler.pause(Effect.void)
+      assert.strictEqual(settler.gatedSince(), 0)
+      world.finish(1)
+      settler.signal()
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(world.log, [])
+      yield* settler.resume
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual(world.log, ["epoch 1 generation 1 next 2"])
+    })
+  )
+
   it.effect("that is fenced ends the replica by name", () =>
     Effect.gen(function* () {
       const { running } = yield* settling([failing("fenced")])
