@@ -48,7 +48,7 @@ export const send =
   ({ name }: AnyProjection, producer: Producer) =>
   (letters: ReadonlyArray<Letter>): Effect.Effect<void, KafkaError> =>
     Effect.andThen(
-      Effect.logWarning(`${name}: ${letters.length} records are dead letters`),
+      Effect.logWarning(`${name}: records that became dead letters: ${letters.length}`),
       producer.send(letters.map(({ record }) => record))
     )
 
