@@ -187,9 +187,10 @@ export const make = Effect.fnUntraced(function* (
         for (const batch of yield* reader.poll) {
           const letters = yield* lookUp(kafka, actor.name, deadLetters.name, batch)
           const partition = owner.partitions.get(batch.partition)
-          // Polled for an ownership that is over: the present one reads from its own offset.
-          if (partition?.phase !== "active" || partition.readOffset !== batch.fromOffset) continue
-          admit(partition, batch, time(), letters)
+          if (partition?.phase !== "active") continue
+          if (partition.readOffset === batch.fromOffset) admit(partition, batch, time(), letters)
+          // Polled for an ownership that is over: the present one goes on from its own offset.
+          else yield* reader.seek(partition, partition.readOffset)
           progress++
           if (!partition.full) continue
           partition.paused = true
