@@ -128,8 +128,12 @@ export const make = Effect.fnUntraced(function* (
     const pieces: Array<{ readonly mine: Owned; readonly stretch: Stretch }> = []
     for (const batch of batches) {
       const mine = owned.get(partitionId(batch.topic, batch.partition))
-      // Polled for an ownership that is over: the present one reads from its own offset.
-      if (mine === undefined || batch.fromOffset !== mine.read) continue
+      if (mine === undefined) continue
+      if (batch.fromOffset !== mine.read) {
+        // Polled for an ownership that is over: the present one goes on from its own offset.
+        yield* reader.seek(at(mine.position), mine.read)
+        continue
+      }
       mine.end = batch.endOffset
       const stretch = decodeBatch(mine.topic, batch)
       if (stretch.changes.length + stretch.refusals.length > 0) pieces.push({ mine, stretch })
@@ -227,16 +231,7 @@ export const make = Effect.fnUntraced(function* (
     status: () => ({
       state,
       away: away(),
-      partitions: [...owned.values()].map(({ end, position: { partition, topic }, read, turns }) => ({
-        topic,
-        partition,
-        lag: Math.max(0, end - read),
-        settled: read,
-        turns,
-        inFlight: 0,
-        parked: 0,
-        held: null
-      }))
+      partitions: Array.from(owned.values(), partitionStatus)
     }),
     crash: Effect.suspend(() => {
       crashed = true
@@ -244,6 +239,11 @@ export const make = Effect.fnUntraced(function* (
     })
   }
 })
+
+const partitionStatus = ({ end, position: { partition, topic }, read: settled, turns }: Owned) => {
+  const lag = Math.max(0, end - settled)
+  return { topic, partition, lag, settled, turns, inFlight: 0, parked: 0, held: null }
+}
 
 const nothing = { changes: [], records: [], refusals: [] }
 

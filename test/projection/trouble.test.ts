@@ -8,7 +8,7 @@ import { Kafka } from "../../src/kafka/kafka.ts"
 import { partitionId } from "../../src/kafka/records.ts"
 import { readAll, text } from "../broker/clients.ts"
 import { breathe, database, isPostgres } from "./database.ts"
-import { sentences, start, table, write } from "./world.ts"
+import { sentences, start, table, words, write } from "./world.ts"
 
 type Services = Kafka | EmbeddedBroker | SqlClient.SqlClient
 
@@ -39,6 +39,37 @@ describe("a record that the database refuses", () => {
       const [letter] = (yield* readAll([at])).get(partitionId(at.topic, at.partition))!
       const error = letter!.headers.find(([name]) => name === "sixfold-error")![1]
       assert.match(text(error), /^the database refuses it: .*(NUL|0x00)/)
+      yield* one.stop
+    })
+  )
+})
+
+describe("a partition that is taken anew while a batch of it is on its way", () => {
+  story(
+    "is read on, each record once",
+    Effect.gen(function* () {
+      yield* write("k", "a")
+      let polls = 0
+      const one = yield* start("one", 1, (kafka) => ({
+        ...kafka,
+        reader: (options) =>
+          Effect.map(kafka.reader(options), (reader) => ({
+            ...reader,
+            // The reader has been told to begin there once more, and there is more by then.
+            poll: Effect.tap(reader.poll, ([batch]) =>
+              batch!.topic === words.name && polls++ === 0
+                ? Effect.andThen(
+                    write("k", "b", "c").pipe(Effect.provideService(Kafka, kafka)),
+                    reader.seek(batch!, batch!.fromOffset)
+                  )
+                : Effect.void
+            )
+          }))
+      }))
+      yield* one.quiet
+      yield* write("k", "d")
+      yield* one.quiet
+      assert.deepStrictEqual(yield* table, { k: "a b c d" })
       yield* one.stop
     })
   )

@@ -106,13 +106,17 @@ export const quiet = Effect.fnUntraced(function* ({ busy, progress }: Actors["Se
 
 const step = 5_000
 
-/** A process of its own on the broker and the database that are there. */
-export const start = Effect.fnUntraced(function* (client: string, replicas: number = 1) {
+/** A process of its own on the broker, by way of `wrap`, and on the database that are there. */
+export const start = Effect.fnUntraced(function* (
+  client: string,
+  replicas: number = 1,
+  wrap: (kafka: Kafka["Service"]) => Kafka["Service"] = (kafka) => kafka
+) {
   const { client: clientOf } = yield* EmbeddedBroker
   const scope = yield* Scope.make()
   const { crash, freeze, kafka, thaw } = clientOf(client)
   const running = Supervision.layer(topology, { instance: client, scale: { sentences: replicas } }).pipe(
-    Layer.provide(Layer.succeed(Kafka, kafka)),
+    Layer.provide(Layer.succeed(Kafka, wrap(kafka))),
     Layer.orDie
   )
   const actors = Context.get(yield* Layer.buildWithScope(running, scope), Actors)
