@@ -142,11 +142,6 @@ export const make = Effect.fnUntraced(function* (
         }
       }
     }
-    // A partition that came back without having been given up: whatever is in memory may be old.
-    for (const { partition } of added) {
-      yield* drop(partition)
-      startTaking(partition)
-    }
     for (const { partition } of all) if (!owned.has(partition)) startTaking(partition)
     yield* around.settler.resume
   })
