@@ -3,9 +3,11 @@ import { Clock, Effect, Exit, Fiber, Latch, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { describe } from "vitest"
 import type { ProduceRequest } from "../../src/kafka/cluster/produce-api.ts"
+import type { Metadata } from "../../src/kafka/cluster/metadata.ts"
 import * as Producer from "../../src/kafka/cluster/producer.ts"
 import { settings } from "../../src/kafka/cluster/settings.ts"
 import type { ClusterOptions } from "../../src/kafka/cluster/settings.ts"
+import { KafkaError } from "../../src/kafka/errors.ts"
 import type { ProducerRecord } from "../../src/kafka/records.ts"
 import { inTime, metadata, noAnswer, noConnection, wire } from "./wire.ts"
 import type { Asked, Trouble } from "./wire.ts"
@@ -112,6 +114,25 @@ describe("a producer", () => {
         answering.openUnsafe()
         expect(yield* inTime(producer.send([record()]))).toEqual([0])
       }).pipe(Effect.scoped)
+  )
+
+  it.effect("that may not write to one topic writes to the others", () =>
+    Effect.gen(function* () {
+      const led = new Set<string>()
+      const error = new KafkaError({ reason: "Unauthorized", message: "secret", topic: "secret" })
+      const guarded: Metadata = {
+        ...metadata,
+        knownLeader: (topic, partition) => (led.has(topic) ? metadata.knownLeader(topic, partition) : undefined),
+        refresh: (topics) => {
+          for (const topic of topics) if (topic !== "secret") led.add(topic)
+          return topics.includes("secret") ? Effect.fail(error) : Effect.void
+        }
+      }
+      const producer = yield* Producer.make(settings({ brokers: ["b:1"] }), guarded, wire().connections)
+      const send = (topic: string) => Effect.result(producer.send([{ ...record(), topic }]))
+      const results = yield* inTime(Effect.all([send("secret"), send("t")], { concurrency: 2 }))
+      expect(results).toMatchObject([{ failure: { reason: "Unauthorized" } }, { success: [0] }])
+    }).pipe(Effect.scoped)
   )
 
   it.effect("that is closed answers every send, also those that wait for room", () =>

@@ -10,7 +10,7 @@ import * as Fetched from "./fetched.ts"
 import { groupByTopic } from "./group-by-topic.ts"
 import type { Leader, Metadata } from "./metadata.ts"
 import { notInLog } from "./offsets.ts"
-import { errorName, isTransient, refused } from "./protocol-error.ts"
+import { concerns, errorName, isTransient, refused } from "./protocol-error.ts"
 import type { Settings } from "./settings.ts"
 import type { Slot, Slots } from "./slots.ts"
 
@@ -178,8 +178,9 @@ export const make = Effect.fnUntraced(function* (options: {
     if (refreshed._tag === "Failure") {
       const error = refreshed.failure
       const fatal = error._tag === "KafkaError" ? error : error.kind === "away" ? undefined : toKafkaError(error)
-      if (fatal !== undefined) for (const slot of orphans) fail(slot, fatal)
-      return fatal === undefined ? orphans : []
+      if (fatal === undefined) return orphans
+      for (const slot of orphans) if (concerns(fatal, slot.topic)) fail(slot, fatal)
+      return orphans.filter(({ failure }) => failure === undefined)
     }
     for (const slot of orphans) {
       if (slot.over) continue

@@ -72,9 +72,13 @@ export const make = Effect.fnUntraced(function* (
   const nodes = new Map<number, Broker>()
   const topics = new Map<string, TopicMetadata>()
   const turn = yield* Semaphore.make(1)
+  /** Topics that somebody wants to know of, and what the brokers refuse to tell of some. */
+  const wanted = new Set<string>()
+  const refusals = new Map<string, KafkaError>()
   let clusterId = ""
   let controllerId = -1
-  let turns = 0
+  /** The last round of asking that was begun, and the last one that was answered. */
+  let [begun, answered] = [0, 0]
   let asked = 0
 
   /** All that are known, in the order to ask them this time. */
@@ -103,8 +107,14 @@ export const make = Effect.fnUntraced(function* (
     })
   })
 
-  const learn = Effect.fnUntraced(function* (names: ReadonlyArray<string>) {
-    const answer = yield* askAny(names)
+  const learn = Effect.fnUntraced(function* () {
+    const round = ++begun
+    const names = [...wanted]
+    wanted.clear()
+    const answer = yield* Effect.onError(askAny(names), () =>
+      Effect.sync(() => names.forEach((name) => wanted.add(name)))
+    )
+    answered = round
     clusterId = answer.clusterId ?? clusterId
     controllerId = answer.controllerId
     nodes.clear()
@@ -112,6 +122,7 @@ export const make = Effect.fnUntraced(function* (
     for (const topic of answer.topics) {
       const name = topic.name ?? ""
       const error = errorName(topic.errorCode)
+      refusals.delete(name)
       if (topic.errorCode === 0 || isTransient(error)) {
         const partitions: Array<{ leader: number; epoch: number }> = []
         const id = topic.topicId === undefined || topic.topicId === noId ? name : topic.topicId
@@ -127,22 +138,23 @@ export const make = Effect.fnUntraced(function* (
       } else if (error === "UNKNOWN_TOPIC_OR_PARTITION" || error === "INVALID_TOPIC_EXCEPTION") {
         topics.delete(name)
       } else {
-        return yield* refused(error, `Metadata of topic ${name}`, { topic: name })
+        refusals.set(name, refused(error, `Metadata of topic ${name}`, { topic: name }))
       }
     }
   })
 
   const refresh: Metadata["refresh"] = (names) =>
     Effect.suspend(() => {
-      const seen = turns
-      // Many find out about a leader's death at once: one asks for all who were waiting.
-      const alreadyDone = () => turns > seen + 1 && names.every((name) => topics.has(name))
-      return turn.withPermits(1)(
-        Effect.suspend(() =>
-          alreadyDone() ? Effect.void : learn(names).pipe(Effect.ensuring(Effect.sync(() => turns++)))
-        )
-      )
-    })
+      const before = begun
+      for (const name of names) wanted.add(name)
+      // Many find out about a leader's death at once: one asks for all who wait.
+      return turn.withPermits(1)(Effect.suspend(() => (answered > before ? Effect.void : learn())))
+    }).pipe(
+      Effect.flatMap(() => {
+        const refusal = names.map((name) => refusals.get(name)).find((found) => found !== undefined)
+        return refusal === undefined ? Effect.void : Effect.fail(refusal)
+      })
+    )
 
   const knownLeader: Metadata["knownLeader"] = (topic, partition) => {
     const found = topics.get(topic)?.partitions[partition]

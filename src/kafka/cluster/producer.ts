@@ -16,7 +16,7 @@ import type { ProducePartition } from "./produce-api.ts"
 import { gather, seal } from "./produce-requests.ts"
 import type { Request } from "./produce-requests.ts"
 import * as ProducerId from "./producer-id.ts"
-import { refused } from "./protocol-error.ts"
+import { concerns, refused } from "./protocol-error.ts"
 import type { Settings } from "./settings.ts"
 
 /** How often the brokers must not know a partition, over about three seconds, for it to count as missing. */
@@ -121,8 +121,9 @@ export const make = Effect.fnUntraced(function* (
       const { failure } = refreshed
       for (const lane of orphans) {
         lane.leaderDoubted = true
-        if (failure._tag === "KafkaError") failLane(lane, failure)
-        else if (failure.kind !== "away") failLane(lane, toKafkaError(failure))
+        if (failure._tag === "KafkaError") {
+          if (concerns(failure, lane.topic)) failLane(lane, failure)
+        } else if (failure.kind !== "away") failLane(lane, toKafkaError(failure))
       }
     } else {
       for (const lane of orphans) {

@@ -54,6 +54,10 @@ const reasons: Record<string, KafkaError["reason"]> = {
   SASL_AUTHENTICATION_FAILED: "Unauthorized"
 }
 
+/** Whether an error about several topics is about this one. */
+export const concerns = (error: KafkaError, topic: string): boolean =>
+  error.topic === undefined || error.topic === topic
+
 /** The typed error of an answer. `what` says what was asked and of whom. */
 export const refused = (name: string, what: string, at?: Partial<TopicPartition>): KafkaError =>
   new KafkaError({
