@@ -182,10 +182,11 @@ export const make = Effect.fnUntraced(function* (
     return revoked
   })
 
+  /** Looks for less time than a heartbeat may be late. */
   const grown = Effect.fnUntraced(function* () {
     if (handedOut.size === 0) return false
-    const now = yield* partitionCounts(metadata, [...handedOut.keys()])
-    return [...now].some(([topic, count]) => count > (handedOut.get(topic) ?? 0))
+    const now = yield* Effect.timeoutOption(partitionCounts(metadata, [...handedOut.keys()]), sessionTimeout / 3)
+    return [...Option.getOrElse(now, () => handedOut)].some(([topic, count]) => count > handedOut.get(topic)!)
   })
 
   const live = Effect.fnUntraced(function* (as: Membership): Effect.fn.Return<Ended, KafkaError> {

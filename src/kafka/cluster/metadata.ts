@@ -1,5 +1,5 @@
 import { parseBroker } from "@platformatic/kafka"
-import { Effect, Semaphore } from "effect"
+import { Effect, Option, Semaphore } from "effect"
 import { KafkaError } from "../errors.ts"
 import { again, done, retrying } from "./backoff.ts"
 import type { Attempt } from "./backoff.ts"
@@ -44,15 +44,17 @@ export interface Metadata {
   readonly leader: (topic: string, partition: number, patience?: number) => Effect.Effect<Leader, KafkaError>
 }
 
-/** How many partitions the topics have that exist: as the brokers say now, or said last. */
+/** Milliseconds for which brokers are asked for a topic that one of them does not know: it may be the one that was cut off. */
+const doubt = 5_000
+
+/** How many partitions the topics have: as the brokers say now, or said last; 0 where there is no such topic. */
 export const partitionCounts = Effect.fnUntraced(function* (metadata: Metadata, names: ReadonlyArray<string>) {
   yield* Effect.ignore(metadata.refresh(names))
-  return new Map(
-    names.flatMap((name) => {
-      const known = metadata.known(name)
-      return known === undefined ? [] : [[name, known.partitions.length] as const]
-    })
-  )
+  const counted = Effect.fnUntraced(function* (name: string) {
+    const found = yield* Effect.option(metadata.topic(name, doubt))
+    return [name, Option.isSome(found) ? found.value.partitions.length : 0] as const
+  })
+  return new Map(yield* Effect.forEach(names, counted, { concurrency: "unbounded" }))
 })
 
 /** Times a topic may be unknown to the brokers before it counts as missing: about three seconds. */
