@@ -23,8 +23,7 @@ const beatEvery = 1_000
 const growthEvery = 30
 
 /** Attempts of a second or more after which a coordinator that is away is told of, first and then again. */
-const warnFirst = 9
-const warnEvery = 60
+const [warnFirst, warnEvery] = [9, 60]
 
 /** Milliseconds the coordinator is given to hear of a member that leaves; after that its session runs out. */
 const leaveLimit = 3_000
@@ -182,10 +181,10 @@ export const make = Effect.fnUntraced(function* (
     return revoked
   })
 
-  /** Looks for less time than a heartbeat may be late. */
   const grown = Effect.fnUntraced(function* () {
     if (handedOut.size === 0) return false
-    const now = yield* Effect.timeoutOption(partitionCounts(metadata, [...handedOut.keys()]), sessionTimeout / 3)
+    const counts = partitionCounts(metadata, [...handedOut.keys()])
+    const now = yield* Effect.timeoutOption(counts, sessionTimeout / 3) // the next heartbeat waits
     return [...Option.getOrElse(now, () => handedOut)].some(([topic, count]) => count > handedOut.get(topic)!)
   })
 
