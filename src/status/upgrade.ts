@@ -26,14 +26,19 @@ export const makeWebSocketServer = (frameLimit: number): WebSocketServer =>
 const handshakeKey = /^[+/\dA-Za-z]{22}==$/
 const token = /^[!#$%&'*+.^_`|~\w-]+$/
 
-const offered = (header: string | undefined): ReadonlyArray<string> =>
-  header?.split(",").map((protocol) => protocol.trim()) ?? []
+/** White space is what RFC 9110 5.6.3 calls so: `trim` would take more of it for none. */
+const listed = (header: string | undefined): ReadonlyArray<string> =>
+  header?.split(",").map((each) => each.replace(/^[\t ]+|[\t ]+$/g, "")) ?? []
 
 /** Why the request cannot become a socket; nothing when it can. No sub-protocol at all is taken for ours. */
 export const refusal = (
   request: HttpServerRequest.HttpServerRequest
 ): HttpServerResponse.HttpServerResponse | undefined => {
-  if (request.headers["upgrade"]?.toLowerCase() !== "websocket") {
+  // The router answers HEAD as GET.
+  if (request.method !== "GET") return problem(405, "MethodNotAllowed", "/channels takes GET", { allow: "GET" })
+  // Node hands the line over only where Connection says so too; else it would go on to read frames as HTTP.
+  const isHandedOver = listed(request.headers["connection"]?.toLowerCase()).includes("upgrade")
+  if (!isHandedOver || request.headers["upgrade"]?.toLowerCase() !== "websocket") {
     return problem(426, "UpgradeRequired", "this is a WebSocket", { upgrade: "websocket" })
   }
   if (request.headers["sec-websocket-version"] !== "13") {
@@ -43,7 +48,7 @@ export const refusal = (
   if (!handshakeKey.test(request.headers["sec-websocket-key"] ?? "")) {
     return problem(400, "BadHandshake", "Sec-WebSocket-Key must be 16 bytes in base64")
   }
-  const all = offered(request.headers["sec-websocket-protocol"])
+  const all = listed(request.headers["sec-websocket-protocol"])
   if (new Set(all).size < all.length || !all.every((each) => token.test(each))) {
     return problem(400, "BadHandshake", "Sec-WebSocket-Protocol must be a list of different tokens")
   }

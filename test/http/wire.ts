@@ -45,7 +45,7 @@ export const answer = (socket: Socket): Effect.Effect<Answer> =>
   })
 
 /** One request, written by hand, one answer. */
-export const exchange = Effect.fnUntraced(function* (port: number, request: string) {
+export const exchange = Effect.fnUntraced(function* (port: number, request: string | Buffer) {
   const socket = yield* dial(port)
   const answered = yield* Effect.forkChild(answer(socket), { startImmediately: true })
   socket.write(request)

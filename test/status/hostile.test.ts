@@ -254,13 +254,14 @@ describe("a socket", () => {
       const { start } = yield* makeWorld
       const { port } = yield* start()
       const good = { upgrade: "websocket", "sec-websocket-version": "13", "sec-websocket-key": "A".repeat(22) + "==" }
-      const answer = Effect.fnUntraced(function* (headers: Record<string, string>) {
+      const ask = (method: string, headers: Record<string, string>) => {
         const lines = Object.entries({ connection: "Upgrade", ...good, ...headers }).map(
           ([name, value]) => `${name}: ${value}`
         )
-        const answer = yield* exchange(port, head(port, "GET", "/channels", ...lines))
-        return `${answer.status} ${tag(answer)}`
-      })
+        return exchange(port, Buffer.from(head(port, method, "/channels", ...lines), "latin1"))
+      }
+      const answer = (headers: Record<string, string>) =>
+        Effect.map(ask("GET", headers), (answer) => `${answer.status} ${tag(answer)}`)
       assert.strictEqual(yield* answer({ upgrade: "h2c" }), "426 UpgradeRequired")
       for (const version of ["12", "8", ""]) {
         assert.strictEqual(yield* answer({ "sec-websocket-version": version }), "426 UpgradeRequired")
@@ -268,9 +269,17 @@ describe("a socket", () => {
       for (const key of ["", "A", "A".repeat(24), "A".repeat(23) + "=="]) {
         assert.strictEqual(yield* answer({ "sec-websocket-key": key }), "400 BadHandshake")
       }
-      for (const protocols of [",", "sixfold.v1,,sixfold.v1", "sixfold.v1, sixfold.v1", "a b", '"sixfold.v1"']) {
+      const lists = [",", "sixfold.v1,,sixfold.v1", "sixfold.v1, sixfold.v1", "a b", '"sixfold.v1"', "sixfold.v1\u{a0}"]
+      for (const protocols of lists) {
         assert.strictEqual(yield* answer({ "sec-websocket-protocol": protocols }), "400 BadHandshake")
       }
+      // Without that word the line stays HTTP's: frames would be read as requests.
+      for (const connection of ["close", "keep-alive", "upgrades"]) {
+        assert.strictEqual(yield* answer({ connection }), "426 UpgradeRequired")
+      }
+      const { headers, status } = yield* ask("HEAD", {})
+      assert.strictEqual(status, 405)
+      assert.strictEqual(headers.get("content-type"), "application/json")
     })
   )
 
