@@ -21,9 +21,9 @@ const many = (trouble: Trouble) => Array.from({ length: 1_000 }, () => trouble)
 /** One commit among these troubles: its outcome, and how the broker was told to end the transaction. */
 const commit = Effect.fnUntraced(function* (troubles: Readonly<Record<string, ReadonlyArray<Trouble>>>) {
   const { connections, inputs } = wire(troubles)
-  const transactor = yield* Transactor.make(settings({ brokers: ["broker:9092"] }), metadata, connections, {
-    transactionalId: "t"
-  })
+  const options = { transactionalId: "t" }
+  const made = Transactor.make(settings({ brokers: ["broker:9092"] }), metadata, connections, options)
+  const transactor = yield* inTime(made)
   const outcome = (tried: Transaction) =>
     Effect.match(inTime(transactor.commit(tried)), {
       onSuccess: (): TransactionOutcome | "committed" => "committed",
@@ -143,6 +143,15 @@ describe("a commit whose trouble does not end", () => {
       const error = yield* Effect.flip(inTime(transactor.commit(transaction)))
       expect(error.outcome).toBe("unclear")
     })
+  )
+
+  it.effect.each(["InitProducerId", "AddPartitionsToTxn", "AddOffsetsToTxn"])(
+    "is unclear, not fenced, where a request of its own may have come late and fenced it: %s",
+    (api) =>
+      Effect.gen(function* () {
+        const { first } = yield* commit({ [api]: [noAnswer], EndTxn: ["PRODUCER_FENCED"] })
+        expect(first).toBe("unclear")
+      })
   )
 
   it.effect("is unclear where its abort is not answered, whatever came before", () =>

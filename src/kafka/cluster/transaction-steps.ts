@@ -2,7 +2,7 @@ import { Clock, Effect } from "effect"
 import type { TopicPartition } from "../records.ts"
 import type { Api } from "./api.ts"
 import { pause } from "./backoff.ts"
-import type { Connections } from "./connections.ts"
+import type { ConnectionError, Connections } from "./connections.ts"
 import type { Coordinator } from "./coordinator.ts"
 import type { Metadata } from "./metadata.ts"
 import { errorName } from "./protocol-error.ts"
@@ -32,12 +32,16 @@ export interface Steps {
   perform<Input, Output>(step: Step<Input, Output>, deadline: number): Effect.Effect<void, Stopped>
 }
 
-/** `stop` fails with what an error code means that is not to be retried. */
+/** `stop` fails with what an error code means that is not to be retried; `unanswered` hears of each request without an answer. */
 export const make = (
   metadata: Metadata,
   connections: Connections,
-  stop: (error: string, what: string) => Effect.Effect<never, Stopped>
+  hears: {
+    readonly stop: (error: string, what: string) => Effect.Effect<never, Stopped>
+    readonly unanswered: (error: ConnectionError) => void
+  }
 ): Steps => {
+  const { stop, unanswered } = hears
   /** One that the brokers do not know. They may still be learning of it. */
   const missingOf = Effect.fnUntraced(function* (partitions: ReadonlyArray<TopicPartition> = []) {
     const refreshed = yield* Effect.result(metadata.refresh([...new Set(partitions.map(({ topic }) => topic))]))
@@ -74,6 +78,7 @@ export const make = (
       } else {
         coordinator.moved()
         const { failure } = result
+        if (found._tag === "Success" && failure._tag === "ConnectionError") unanswered(failure)
         const floating =
           found._tag === "Success" && failure._tag === "ConnectionError" && failure.sent && !step.repeatable
         if (floating)

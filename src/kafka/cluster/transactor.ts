@@ -44,6 +44,15 @@ export const make = Effect.fnUntraced(function* (
     return found
   }
 
+  /**
+   * A request that nobody answered may arrive late: one for the id fences this epoch, and one that opens a transaction leaves that to the
+   * broker's sweep, which fences as well.
+   */
+  let floats = false
+  const unanswered = ({ sent }: ConnectionError) => {
+    floats ||= sent
+  }
+
   const takeOver = Effect.fnUntraced(function* (): Effect.fn.Return<
     Attempt<Transactional>,
     ConnectionError | KafkaError
@@ -51,7 +60,11 @@ export const make = Effect.fnUntraced(function* (
     const broker = yield* coordinator.await(settings.patience)
     const answer = yield* Effect.tapError(
       connections.request(broker, initProducerId, { transactionalId, timeout }),
-      () => Effect.sync(coordinator.moved)
+      (error) =>
+        Effect.sync(() => {
+          unanswered(error)
+          coordinator.moved()
+        })
     )
     const error = errorName(answer.errorCode)
     if (error === "NONE")
@@ -69,9 +82,9 @@ export const make = Effect.fnUntraced(function* (
   let over: Stopped | undefined
   let openedAt = 0
 
-  /** A transaction that outlived its time-out was aborted and fenced by the broker itself: nobody has taken the id over. */
+  /** A transaction that outlived its time-out was aborted and fenced by the broker itself: nobody else need have taken the id over. */
   const fencedOrLate = Effect.map(Clock.currentTimeMillis, (now): TransactionOutcome =>
-    now - openedAt >= timeout ? "unclear" : "fenced"
+    floats || now - openedAt >= timeout ? "unclear" : "fenced"
   )
 
   const stop = Effect.fnUntraced(function* (error: string, what: string) {
@@ -84,7 +97,7 @@ export const make = Effect.fnUntraced(function* (
     })
   })
 
-  const { perform } = Steps.make(metadata, connections, stop)
+  const { perform } = Steps.make(metadata, connections, { stop, unanswered })
 
   /** `begun`: the coordinator is known to have the transaction open. */
   const end = (commit: boolean, begun: boolean, deadline: number) =>
