@@ -153,3 +153,16 @@ describe("reading committed", () => {
     expect(records.map(({ offset }) => offset)).toEqual([0, 2])
   })
 })
+
+describe("a batch that was damaged on its way", () => {
+  it("is never delivered; what came before it is", () => {
+    const log = new Log()
+    for (const value of ["a", "b", "c"]) log.plain(value)
+    log.batches[1]![log.batches[1]!.length - 2]! ^= 1 // within its value
+    const fetched = Fetched.make({ topic: "t", partition: 0 }, 0)
+    const records: Array<KafkaRecord> = []
+    Fetched.append(fetched, log.fetch(0, 10), true)
+    expect(() => Fetched.take(fetched, true, 10_000, records)).toThrow("the batch at offset 1 fails its checksum")
+    expect(records.map(({ value }) => Buffer.from(value!).toString())).toEqual(["a"])
+  })
+})
