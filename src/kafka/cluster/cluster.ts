@@ -1,3 +1,4 @@
+import { parseBroker } from "@platformatic/kafka"
 import { Clock, Config, Effect, Layer } from "effect"
 import { KafkaError } from "../errors.ts"
 import { Kafka } from "../kafka.ts"
@@ -15,6 +16,11 @@ import * as Transactor from "./transactor.ts"
 
 export type { ClusterOptions, Compression, Sasl } from "./settings.ts"
 
+const isPossible = (address: string) => {
+  const { host, port } = parseBroker(address)
+  return host !== "" && Number.isInteger(port) && port > 0 && port < 65_536
+}
+
 /**
  * Apache Kafka or Redpanda. Each client has connections of its own, because a broker serves a connection's requests one after the
  * other; metadata and look-ups are shared.
@@ -22,6 +28,13 @@ export type { ClusterOptions, Compression, Sasl } from "./settings.ts"
 const make = Effect.fnUntraced(function* (options: ClusterOptions) {
   if (options.brokers.length === 0)
     return yield* new KafkaError({ reason: "Refused", message: "no brokers are named (brokers)" })
+  // The library never answers who asks for a port that cannot be.
+  const impossible = options.brokers.find((address) => !isPossible(address))
+  if (impossible !== undefined)
+    return yield* new KafkaError({
+      reason: "Refused",
+      message: `"${impossible}" is no host:port of a broker (brokers)`
+    })
   const all = settings(options)
   const silence = new Silence(yield* Clock.Clock)
   const own = (requestTimeout?: number) => Connections.make(all, silence, requestTimeout)
