@@ -164,7 +164,8 @@ export const make = Effect.fnUntraced(function* (
           versionsOf(connection!, (error, ranges) => (error === null ? send(connection!, ranges!) : fail(error)))
         })
       } catch (error) {
-        fail(error instanceof Error ? error : new Error(String(error)))
+        // Thrown before there is a connection: by what is wrong in the settings, and whoever asks again is never answered.
+        fail(error instanceof Error ? error : new Error(String(error)), settings.tls ? "unauthorized" : "unsupported")
       }
     })
 
