@@ -128,12 +128,9 @@ export const make = Effect.fnUntraced(function* (
     const pieces: Array<{ readonly mine: Owned; readonly stretch: Stretch }> = []
     for (const batch of batches) {
       const mine = owned.get(partitionId(batch.topic, batch.partition))
-      if (mine === undefined) continue
-      if (batch.fromOffset !== mine.read) {
-        // Polled for an ownership that is over: the present one goes on from its own offset.
-        yield* reader.seek(at(mine.position), mine.read)
-        continue
-      }
+      // Polled for an ownership that is over: the present one, if there is one, goes on from its own offset.
+      if (mine !== undefined && batch.fromOffset !== mine.read) yield* reader.seek(batch, mine.read)
+      if (batch.fromOffset !== mine?.read) continue
       mine.end = batch.endOffset
       const stretch = decodeBatch(mine.topic, batch)
       if (stretch.changes.length + stretch.refusals.length > 0) pieces.push({ mine, stretch })
@@ -199,13 +196,9 @@ export const make = Effect.fnUntraced(function* (
 
       const poll = Effect.flatMap(reader.poll, (batches) => {
         writing = true
-        return gate.withPermit(Effect.uninterruptible(writeAll(target, reader, member, batches))).pipe(
-          Effect.ensuring(
-            Effect.sync(() => {
-              writing = false
-            })
-          )
-        )
+        return gate
+          .withPermit(Effect.uninterruptible(writeAll(target, reader, member, batches)))
+          .pipe(Effect.ensuring(Effect.sync(() => void (writing = false))))
       })
       return yield* Effect.raceAllFirst([
         Effect.forever(poll),

@@ -19,7 +19,7 @@ import type { Settings } from "./settings.ts"
 /** Milliseconds between heartbeats at most: a rebalance waits until the last member has heard of it by one. */
 const beatEvery = 1_000
 
-/** How many heartbeats pass between the leader's looks at whether a topic has grown. */
+/** How many heartbeats pass between the leader's looks at whether a topic has grown; a look ends before the next heartbeat is late. */
 const growthEvery = 30
 
 /** Attempts of a second or more after which a coordinator that is away is told of, first and then again. */
