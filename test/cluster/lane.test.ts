@@ -45,7 +45,13 @@ const values = ({ records }: Lane.LaneBatch) => {
 /** Plays a producer's life against a broker that loses requests and answers, in any order of arrival of the answers. */
 const play = (
   random: Seeded,
-  faults: { readonly lossy: boolean; readonly refuses: boolean; readonly forgets: boolean; readonly denies?: boolean }
+  faults: {
+    readonly lossy: boolean
+    readonly refuses: boolean
+    readonly forgets: boolean
+    readonly denies?: boolean
+    readonly late?: boolean
+  }
 ) => {
   const broker = new Broker()
   const settled = new Map<number, "written" | "failed">()
@@ -91,6 +97,7 @@ const play = (
       onTheWay.push({ batch, producerId: lane.identity!.producerId, sequence: batch.sequence })
     }
     if (onTheWay.length > 0 && random.chance(0.5)) answer()
+    if (faults.late) for (const batch of Lane.expire(lane, step - 20)) settle(batch, "failed")
     if (faults.denies && random.chance(0.01)) for (const batch of Lane.giveUpQueue(lane)) settle(batch, "failed")
   }
   return { log: broker.log, settled, sent: next }
@@ -103,7 +110,9 @@ const faultSets = [
   { lossy: true, refuses: true, forgets: false },
   { lossy: true, refuses: true, forgets: true },
   // A right that was taken away, a topic that nobody knows: what waits fails, and what comes later may be let through.
-  { lossy: true, refuses: true, forgets: false, denies: true }
+  { lossy: true, refuses: true, forgets: false, denies: true },
+  // What waits too long fails, whatever became of it.
+  { lossy: true, refuses: true, forgets: false, late: true }
 ]
 
 describe("the lane of a partition", () => {

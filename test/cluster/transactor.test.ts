@@ -1,5 +1,6 @@
 import { expect, it } from "@effect/vitest"
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
 import { describe } from "vitest"
 import { settings } from "../../src/kafka/cluster/settings.ts"
 import * as Transactor from "../../src/kafka/cluster/transactor.ts"
@@ -106,6 +107,25 @@ describe("a commit that meets trouble once", () => {
       const { again, ends, first } = yield* commit({ [api]: [trouble] })
       expect([first, again]).toEqual(["unclear", "unclear"])
       expect(ends).toEqual(api === "EndTxn" ? [true] : [])
+    })
+  )
+})
+
+describe("a commit that is interrupted", () => {
+  it.effect.each(steps)("is unclear, whatever was under way: %s", (step) =>
+    Effect.gen(function* () {
+      let isAway = true
+      const { asked, connections } = wire({}, ({ api }) => (isAway && api === step ? Effect.never : Effect.void))
+      const options = { transactionalId: "t" }
+      const transactor = yield* Transactor.make(settings({ brokers: ["b:1"] }), metadata, connections, options)
+      const open = yield* Effect.forkChild(transactor.commit(transaction))
+      yield* TestClock.adjust(100)
+      yield* Fiber.interrupt(open)
+      expect(asked.map(({ api }) => api)).toContain(step)
+      isAway = false
+      const before = asked.length
+      expect(yield* Effect.flip(transactor.commit(transaction))).toMatchObject({ outcome: "unclear" })
+      expect(asked.length).toBe(before)
     })
   )
 })

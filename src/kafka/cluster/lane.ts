@@ -239,11 +239,9 @@ export const adopt = (lane: Lane, identity: NonNullable<Lane["identity"]>): Read
 }
 
 /** Takes the batches out that have waited since before `deadline`. When one of them may have been written, the lane needs a new identity. */
-export const expire = (
-  lane: Lane,
-  deadline: number
-): { readonly expired: ReadonlyArray<LaneBatch>; readonly doubtful: boolean } => {
+export const expire = (lane: Lane, deadline: number): ReadonlyArray<LaneBatch> => {
   const expired: Array<LaneBatch> = []
   while (lane.queue[0] !== undefined && lane.queue[0].createdAt <= deadline) expired.push(lane.queue.shift()!)
-  return { expired, doubtful: expired.some(({ unclear }) => unclear) }
+  if (expired.some(({ unclear }) => unclear)) renew(lane)
+  return expired
 }

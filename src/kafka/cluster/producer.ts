@@ -142,10 +142,8 @@ export const make = Effect.fnUntraced(function* (
 
   const expire = (now: number) => {
     for (const lane of lanes) {
-      const { doubtful, expired } = Lane.expire(lane, now - settings.deliveryTimeout)
-      for (const batch of expired)
+      for (const batch of Lane.expire(lane, now - settings.deliveryTimeout))
         failBatch(batch, Deliveries.unavailable(lane, `not delivered within ${settings.deliveryTimeout} ms`))
-      if (doubtful) Lane.renew(lane)
     }
   }
 
