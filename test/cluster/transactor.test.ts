@@ -49,12 +49,7 @@ const leaderless = [
   "REQUEST_TIMED_OUT",
   "KAFKA_STORAGE_ERROR"
 ]
-const taken = [
-  "INVALID_PRODUCER_EPOCH",
-  "PRODUCER_FENCED",
-  "INVALID_PRODUCER_ID_MAPPING",
-  "TRANSACTION_COORDINATOR_FENCED"
-]
+const taken = ["INVALID_PRODUCER_EPOCH", "PRODUCER_FENCED", "TRANSACTION_COORDINATOR_FENCED"]
 
 describe("a commit that meets trouble once", () => {
   it.effect.each([
@@ -100,7 +95,7 @@ describe("a commit that meets trouble once", () => {
   it.effect.each([
     // A copy of these that comes late might end, or move, the next transaction.
     ...product(["TxnOffsetCommit", "EndTxn"], [noAnswer]),
-    ...product(steps, ["INVALID_TXN_STATE", "UNKNOWN_SERVER_ERROR"]),
+    ...product(steps, ["INVALID_TXN_STATE", "UNKNOWN_SERVER_ERROR", "INVALID_PRODUCER_ID_MAPPING"]),
     ...product(["Produce"], ["OUT_OF_ORDER_SEQUENCE_NUMBER", "UNKNOWN_PRODUCER_ID", "DUPLICATE_SEQUENCE_NUMBER"])
   ])("is unclear, and over: nothing more is said to the broker: $api, $trouble", ({ api, trouble }) =>
     Effect.gen(function* () {

@@ -50,7 +50,7 @@ export const make = Effect.fnUntraced(function* (options: {
   const orphaned = yield* Queue.sliding<void>(1)
   const wakeUps = new Map<number, Queue.Queue<void>>()
 
-  const fork = (loop: Effect.Effect<never>) =>
+  const fork = (loop: Effect.Effect<void>) =>
     loop.pipe(
       Effect.catchCause((cause) => Effect.sync(() => options.crashed(cause))),
       Effect.forkIn(scope),
@@ -61,11 +61,12 @@ export const make = Effect.fnUntraced(function* (options: {
     slot.failure = error
     arrived()
   }
+  const find = () => void Queue.offerUnsafe(orphaned, undefined)
   const orphan = (slot: Slot, cause: string) => {
     slot.absence.failed(cause)
     slot.refusedBy = slot.leader
     slot.leader = undefined
-    Queue.offerUnsafe(orphaned, undefined)
+    find()
   }
   const led = (nodeId: number) =>
     slots.all().filter((slot) => slot.leader?.nodeId === nodeId && slot.failure === undefined)
@@ -82,11 +83,16 @@ export const make = Effect.fnUntraced(function* (options: {
       .sort((a, b) => a.fetched.queuedBytes - b.fetched.queuedBytes)
   }
 
-  const outOfRange = (slot: Slot) =>
-    Effect.match(notInLog(metadata, connections, slot, slot.fetched.fetchOffset, settings.patience), {
-      onSuccess: (error) => error !== undefined && fail(slot, error),
-      onFailure: (error) => (error.reason === "Unavailable" ? orphan(slot, error.message) : fail(slot, error))
-    })
+  /** Asks what is left, aside: nobody else is to wait for that. Meanwhile the partition is not fetched. */
+  const outOfRange = (slot: Slot) => {
+    slot.leader = undefined
+    return fork(
+      Effect.match(notInLog(metadata, connections, slot, slot.fetched.fetchOffset, settings.patience), {
+        onSuccess: (error) => (error === undefined ? find() : fail(slot, error)),
+        onFailure: (error) => (error.reason === "Unavailable" ? orphan(slot, error.message) : fail(slot, error))
+      })
+    )
+  }
 
   const absorb = Effect.fnUntraced(function* (slot: Slot, answer: FetchedPartition) {
     const error = errorName(answer.errorCode)
@@ -228,7 +234,7 @@ export const make = Effect.fnUntraced(function* (options: {
   return {
     start: (slot) => {
       if (slot.leader !== undefined) return loopOf(slot.leader.nodeId)
-      return Effect.sync(() => void Queue.offerUnsafe(orphaned, undefined))
+      return Effect.sync(find)
     },
     wake: (slot) => {
       const wakeUp = slot.leader === undefined ? undefined : wakeUps.get(slot.leader.nodeId)

@@ -152,9 +152,11 @@ export const make = Effect.fnUntraced(function* (
     expire(now)
     const next = () => gather({ lanes, metadata, settings, inFlight, now })
     for (let requests = next(); requests.length > 0; requests = next()) {
-      for (const request of requests) {
+      // All at once: a lane may lose its identity as soon as another fiber runs.
+      const sealed = requests.map((request) => [request, seal(request, settings)] as const)
+      for (const [request, partitions] of sealed) {
         inFlight.set(request.nodeId, (inFlight.get(request.nodeId) ?? 0) + 1)
-        yield* fork(post(request, seal(request, settings)))
+        yield* fork(post(request, partitions))
       }
     }
     const waiting = lanes.filter(({ queue }) => queue.length > 0)

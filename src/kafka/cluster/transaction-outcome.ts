@@ -28,14 +28,14 @@ const verdicts: Record<string, Verdict> = {
 
   INVALID_PRODUCER_EPOCH: "fenced",
   PRODUCER_FENCED: "fenced",
-  // The coordinator has another producer id for the transactional id, or has forgotten it.
-  INVALID_PRODUCER_ID_MAPPING: "fenced",
   TRANSACTION_COORDINATOR_FENCED: "fenced",
 
   // The broker's picture of this producer and ours have come apart.
   OUT_OF_ORDER_SEQUENCE_NUMBER: "lost",
   DUPLICATE_SEQUENCE_NUMBER: "lost",
   UNKNOWN_PRODUCER_ID: "lost",
+  // The coordinator has another producer id for the transactional id, or has forgotten it (after a week without a transaction).
+  INVALID_PRODUCER_ID_MAPPING: "lost",
   INVALID_TXN_STATE: "lost",
   UNKNOWN_SERVER_ERROR: "lost"
 }
