@@ -1,6 +1,6 @@
 import { Clock, Effect, Fiber, FiberSet, RcRef } from "effect"
 import type { Duration, Scope } from "effect"
-import type { KafkaError } from "../kafka/errors.ts"
+import { KafkaError } from "../kafka/errors.ts"
 import type { Assignment, Kafka, Member, Reader, RebalanceListener } from "../kafka/kafka.ts"
 import type { TopicPartition } from "../kafka/records.ts"
 import { ReplicaError } from "./errors.ts"
@@ -134,12 +134,14 @@ export const make = Effect.fnUntraced(function* (
     isAssigned = true
     if (added.length > 0) {
       const [topic] = yield* around.kafka.topics.describe([around.inbox])
-      if (topic !== undefined) {
-        topicId = topic.id
-        if (topic.partitions !== around.partitionCount) {
-          const message = `${topic.name} has ${topic.partitions} partitions, its state was made with ${around.partitionCount}`
-          return yield* new ReplicaError({ reason: "PartitionsChanged", actor: around.actor, message })
-        }
+      if (topic === undefined) {
+        const message = `topic ${around.inbox} is not there, though partitions of it were assigned`
+        return yield* new KafkaError({ reason: "TopicMissing", message, topic: around.inbox })
+      }
+      topicId = topic.id
+      if (topic.partitions !== around.partitionCount) {
+        const message = `${topic.name} has ${topic.partitions} partitions, its state was made with ${around.partitionCount}`
+        return yield* new ReplicaError({ reason: "PartitionsChanged", actor: around.actor, message })
       }
     }
     for (const { partition } of all) if (!owned.has(partition)) startTaking(partition)

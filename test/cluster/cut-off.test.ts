@@ -10,6 +10,7 @@ import type { MetadataResponse } from "../../src/kafka/cluster/metadata-api.ts"
 import * as ReadRecord from "../../src/kafka/cluster/read-record.ts"
 import { settings } from "../../src/kafka/cluster/settings.ts"
 import { Silence } from "../../src/kafka/cluster/silence.ts"
+import * as Topics from "../../src/kafka/cluster/topics.ts"
 import { codeOf, inTime, metadata } from "./wire.ts"
 
 /**
@@ -77,6 +78,39 @@ describe("a leader", () => {
     Effect.gen(function* () {
       const { asked } = yield* learned([told(1, 5, "a"), told(1, 5, "a"), told(1, 5, "a")])
       expect(asked).toEqual(["Metadata now", "Metadata then", "Metadata now"])
+    })
+  )
+})
+
+describe("a topic", () => {
+  it.effect("that another broker has told of is there, though this one has not heard of it", () =>
+    Effect.gen(function* () {
+      const { connections } = scripted((host, api) => {
+        if (api === "DescribeConfigs") return { results: [{ errorCode: 0, resourceName: "t", configs: [] }] }
+        const unknown = { errorCode: codeOf("UNKNOWN_TOPIC_OR_PARTITION"), name: "t", partitions: [] }
+        return host === "now" ? told(1, 5, "a") : { ...told(1, 5, "a"), topics: [unknown] }
+      })
+      const known = yield* Metadata.make(all, new Silence(yield* Clock.Clock), connections)
+      const { describe } = Topics.make(all, known, connections)
+      for (let n = 0; n < 4; n++) {
+        expect((yield* inTime(describe(["t"]))).map(({ id }) => id)).toEqual(["a"])
+      }
+    })
+  )
+
+  it.effect("that nobody knows any more is not there", () =>
+    Effect.gen(function* () {
+      const unknown = { errorCode: codeOf("UNKNOWN_TOPIC_OR_PARTITION"), name: "t", partitions: [] }
+      let isDeleted = false
+      const { connections } = scripted((_, api) => {
+        if (api === "DescribeConfigs") return { results: [{ errorCode: 0, resourceName: "t", configs: [] }] }
+        return isDeleted ? { ...told(1, 5, "a"), topics: [unknown] } : told(1, 5, "a")
+      })
+      const known = yield* Metadata.make(all, new Silence(yield* Clock.Clock), connections)
+      const { describe } = Topics.make(all, known, connections)
+      yield* inTime(describe(["t"]))
+      isDeleted = true
+      expect(yield* inTime(describe(["t"]))).toEqual([])
     })
   )
 })

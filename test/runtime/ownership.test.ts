@@ -2,7 +2,7 @@ import { expect, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Latch, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { describe } from "vitest"
-import type { Kafka, Member, Reader } from "../../src/kafka/kafka.ts"
+import type { Kafka, Member, Reader, TopicDescription } from "../../src/kafka/kafka.ts"
 import type { TopicPartition } from "../../src/kafka/records.ts"
 import * as Ownership from "../../src/runtime/ownership.ts"
 import { Partition } from "../../src/runtime/partition.ts"
@@ -17,7 +17,7 @@ const assignment = { membership, added: [one], owned: [one] }
  * An ownership of one partition. `answering`: the group's coordinator tells committed offsets; a restore that is interrupted before takes
  * a second to clean up, as one does that closes its connections.
  */
-const start = Effect.gen(function* () {
+const startWith = Effect.fnUntraced(function* (described: ReadonlyArray<Partial<TopicDescription>>) {
   const answering = Latch.makeUnsafe(true)
   const reading = new Set<number>()
   const committed = answering.await.pipe(
@@ -40,10 +40,11 @@ const start = Effect.gen(function* () {
     away: () => undefined
   }
   const topics = {
-    describe: () => Effect.succeed([{ name: "numbers", id: "id", partitions: 1, cleanup: "delete" }]),
+    describe: () => Effect.succeed(described),
     beginOffset: () => Effect.succeed(0),
     endOffset: () => Effect.succeed(0)
   }
+  const failures: Array<string> = []
   const ownership = yield* Ownership.make({
     actor: "sum",
     inbox: "numbers",
@@ -61,14 +62,15 @@ const start = Effect.gen(function* () {
     create: (at, topicId) => new Partition(surroundings, at, topicId),
     ended: () => {},
     patience: Duration.seconds(5),
-    failed: Effect.die
+    failed: ({ message, reason }) => Effect.sync(() => void failures.push(`${reason}: ${message}`))
   })
   yield* ownership.listener.assigned(assignment)
   yield* TestClock.adjust(10)
   const partition = () => ownership.partitions.get(0)
   const state = () => ({ phase: partition()?.phase, isRead: reading.has(0), restoring: ownership.restoring() })
-  return { ownership, answering, partition, state }
+  return { ownership, answering, failures, partition, state }
 })
+const start = startWith([{ name: "numbers", id: "id", partitions: 1 }])
 
 const owned = { phase: "active", isRead: true, restoring: 0 }
 const given = { phase: undefined, isRead: false, restoring: 0 }
@@ -80,6 +82,17 @@ describe("a partition", () => {
       expect(state()).toEqual(owned)
       yield* ownership.listener.lost([one])
       expect(state()).toEqual(given)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("of a topic that the brokers do not know, or that has another number of them, is refused by name", () =>
+    Effect.gen(function* () {
+      const { failures, state } = yield* startWith([])
+      expect(state()).toEqual(given)
+      expect(failures).toEqual(["TopicMissing: topic numbers is not there, though partitions of it were assigned"])
+      const grown = yield* startWith([{ name: "numbers", id: "id", partitions: 2 }])
+      expect(grown.state()).toEqual(given)
+      expect(grown.failures).toEqual(["PartitionsChanged: numbers has 2 partitions, its state was made with 1"])
     }).pipe(Effect.scoped)
   )
 

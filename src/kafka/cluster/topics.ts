@@ -64,7 +64,11 @@ export const make = (settings: Settings, metadata: Metadata, connections: Connec
 
   const describe: Topics["describe"] = Effect.fnUntraced(function* (names) {
     if (names.length === 0) return []
+    const before = names.filter((name) => metadata.known(name) !== undefined)
     yield* refresh(names)
+    // One broker does not know what another has told of: it is new, or this one was cut off, or it has been deleted.
+    const doubtful = before.filter((name) => metadata.known(name) === undefined)
+    yield* Effect.forEach(doubtful, (name) => Effect.ignore(metadata.topic(name)), { concurrency: "unbounded" })
     const known = names.flatMap((name) => metadata.known(name) ?? [])
     if (known.length === 0) return []
     const configs = yield* retrying(
