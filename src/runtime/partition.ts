@@ -39,9 +39,9 @@ export interface Surroundings {
   readonly expect: (item: DueItem) => void
   /** The key has something to do now. */
   readonly wake: (partition: Partition, cell: Cell) => void
-  /** Most messages admitted and not settled. */
+  /** Messages admitted and not settled at which polling pauses; what has been polled by then may go beyond. */
   readonly capacity: number
-  /** Most bytes of them. */
+  /** The same in bytes. */
   readonly capacityBytes: number
   /** How long a started message may hold the prefix, in milliseconds. */
   readonly holdLimit: number

@@ -2,7 +2,7 @@ import { Clock, Effect } from "effect"
 import type { TopicPartition } from "../records.ts"
 import type { Api } from "./api.ts"
 import { pause } from "./backoff.ts"
-import type { ConnectionError, Connections } from "./connections.ts"
+import type { Connections } from "./connections.ts"
 import type { Coordinator } from "./coordinator.ts"
 import type { Metadata } from "./metadata.ts"
 import { errorName } from "./protocol-error.ts"
@@ -32,13 +32,13 @@ export interface Steps {
   perform<Input, Output>(step: Step<Input, Output>, deadline: number): Effect.Effect<void, Stopped>
 }
 
-/** `stop` fails with what an error code means that is not to be retried; `unanswered` hears of each request without an answer. */
+/** `stop` fails with what an error code means that is not to be retried; `unanswered` hears of each request that was sent and not answered. */
 export const make = (
   metadata: Metadata,
   connections: Connections,
   hears: {
     readonly stop: (error: string, what: string) => Effect.Effect<never, Stopped>
-    readonly unanswered: (error: ConnectionError) => void
+    readonly unanswered: () => void
   }
 ): Steps => {
   const { stop, unanswered } = hears
@@ -78,10 +78,9 @@ export const make = (
       } else {
         coordinator.moved()
         const { failure } = result
-        if (found._tag === "Success" && failure._tag === "ConnectionError") unanswered(failure)
-        const floating =
-          found._tag === "Success" && failure._tag === "ConnectionError" && failure.sent && !step.repeatable
-        if (floating)
+        const floats = found._tag === "Success" && failure._tag === "ConnectionError" && failure.sent
+        if (floats) unanswered()
+        if (floats && !step.repeatable)
           return yield* new Stopped({ outcome: "unclear", message: `${what}: ${failure.message}`, cause: failure })
         if (failure._tag === "ConnectionError" ? failure.kind !== "away" : failure.reason !== "Unavailable") {
           return yield* new Stopped({ outcome: "aborted", message: failure.message, cause: failure })

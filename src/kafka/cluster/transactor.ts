@@ -49,8 +49,8 @@ export const make = Effect.fnUntraced(function* (
    * broker's sweep, which fences as well.
    */
   let floats = false
-  const unanswered = ({ sent }: ConnectionError) => {
-    floats ||= sent
+  const unanswered = () => {
+    floats = true
   }
 
   const takeOver = Effect.fnUntraced(function* (): Effect.fn.Return<
@@ -62,7 +62,7 @@ export const make = Effect.fnUntraced(function* (
       connections.request(broker, initProducerId, { transactionalId, timeout }),
       (error) =>
         Effect.sync(() => {
-          unanswered(error)
+          if (error.sent) unanswered()
           coordinator.moved()
         })
     )

@@ -1,7 +1,7 @@
-import type { Membership } from "../kafka.ts"
-import type { TopicPartition } from "../records.ts"
 import { cooperative } from "../assignor.ts"
 import type { Subscriber } from "../assignor.ts"
+import type { Membership } from "../kafka.ts"
+import type { TopicPartition } from "../records.ts"
 
 /**
  * A consumer group as a pure state machine (Kafka's classic protocol, cooperative-sticky): events in, decisions out.
