@@ -95,8 +95,8 @@ export interface Reader {
   pause(partition: TopicPartition): Effect.Effect<void>
   resume(partition: TopicPartition): Effect.Effect<void>
   /**
-   * Waits until some partition has something, then answers with at most `maxBytes` of it (but at least one broker batch), at most one
-   * batch per partition. Unreachable brokers are waited for. Fails with `OffsetOutOfRange` (named with what is left),
+   * Waits until some partition has something, then answers with at most `maxBytes` of it, but at least one record (embedded: one
+   * stored batch, up to 64 KiB), at most one batch per partition. Unreachable brokers are waited for. Fails with `OffsetOutOfRange` (named with what is left),
    * `TopicMissing`, `CorruptBatch` or `Unauthorized`.
    */
   readonly poll: Effect.Effect<ReadonlyArray<Batch>, KafkaError>
@@ -107,7 +107,7 @@ export interface Reader {
 export interface ReaderOptions {
   /** Default `committed`: aborted and still open transactions are invisible. */
   readonly isolation?: "committed" | "uncommitted"
-  /** Per poll. Default 1 MiB. */
+  /** Per poll, of the records as they are when decompressed. Default 1 MiB. */
   readonly maxBytes?: number
 }
 

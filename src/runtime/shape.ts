@@ -11,7 +11,7 @@ export interface ReplicaOptions {
   readonly replica: number
   /** Handlers running at a time. Default 1,024. */
   readonly workers?: number
-  /** Messages of one partition admitted and not settled at which polling pauses; the last poll (256 KiB as stored) may go beyond. Default 2,048. */
+  /** Messages of one partition admitted and not settled at which polling pauses; the last poll (at most 256 KiB of records) may go beyond. Default 2,048. */
   readonly capacity?: number
   /** Default 10 s. */
   readonly sessionTimeout?: Duration.Input

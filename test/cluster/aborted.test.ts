@@ -86,7 +86,7 @@ const readAll = (log: Log, fetchSize: () => number): ReadonlyArray<string> => {
   const records: Array<KafkaRecord> = []
   while (fetched.takeOffset < log.end) {
     Fetched.append(fetched, log.fetch(fetched.fetchOffset, fetchSize()), true)
-    while (fetched.chunks.length > 0) Fetched.take(fetched, true, 1, records)
+    while (fetched.chunks.length > 0) Fetched.take(fetched, true, 1, true, records)
   }
   return records.map(({ value }) => Buffer.from(value!).toString())
 }
@@ -137,7 +137,7 @@ describe("reading committed", () => {
     const fetched = Fetched.make({ topic: "t", partition: 0 }, 0)
     const records: Array<KafkaRecord> = []
     Fetched.append(fetched, log.fetch(0, 10), true)
-    Fetched.take(fetched, true, 10_000, records)
+    Fetched.take(fetched, true, 10_000, true, records)
     expect({ records, next: fetched.takeOffset }).toEqual({ records: [], next: 2 })
   })
 
@@ -149,7 +149,7 @@ describe("reading committed", () => {
     const fetched = Fetched.make({ topic: "t", partition: 0 }, 0)
     const records: Array<KafkaRecord> = []
     Fetched.append(fetched, log.fetch(0, 10), false)
-    Fetched.take(fetched, false, 10_000, records)
+    Fetched.take(fetched, false, 10_000, true, records)
     expect(records.map(({ offset }) => offset)).toEqual([0, 2])
   })
 })
@@ -162,7 +162,7 @@ describe("a batch that was damaged on its way", () => {
     const fetched = Fetched.make({ topic: "t", partition: 0 }, 0)
     const records: Array<KafkaRecord> = []
     Fetched.append(fetched, log.fetch(0, 10), true)
-    expect(() => Fetched.take(fetched, true, 10_000, records)).toThrow("the batch at offset 1 fails its checksum")
+    expect(() => Fetched.take(fetched, true, 10_000, true, records)).toThrow("the batch at offset 1 fails its checksum")
     expect(records.map(({ value }) => Buffer.from(value!).toString())).toEqual(["a"])
   })
 })

@@ -1,6 +1,15 @@
-import { createRecordsBatch, Reader, readRecordsBatch } from "@platformatic/kafka"
+import { compressionsAlgorithms, createRecordsBatch, Reader, readRecordsBatch } from "@platformatic/kafka"
 import { describe, expect, it } from "vitest"
-import { CorruptBatch, decodeRecords, readHeader, verifyChecksum } from "../../src/kafka/cluster/batch-decoder.ts"
+import {
+  CorruptBatch,
+  decodeRecords,
+  openBatch,
+  readHeader,
+  takeRecords,
+  verifyChecksum
+} from "../../src/kafka/cluster/batch-decoder.ts"
+import { at, beforeLength } from "../../src/kafka/cluster/batch-format.ts"
+import { decompress, decompressedLimit } from "../../src/kafka/cluster/decompress.ts"
 import { RecordBatch, sign, sizeBound } from "../../src/kafka/cluster/batch-encoder.ts"
 import * as Buffers from "../../src/kafka/cluster/buffers.ts"
 import type { Compression } from "../../src/kafka/cluster/settings.ts"
@@ -189,7 +198,7 @@ describe("a record batch", () => {
   it("with impossible contents is refused even where its checksum fits", () => {
     for (const seed of seeds(300)) {
       const random = seeded(seed)
-      const batch = encoded(anyRecords(random), random.chance(0.5) ? "none" : "gzip")
+      const batch = encoded(anyRecords(random), compressions[random.int(compressions.length)])
       for (let n = 0; n < 8; n++) batch[61 + random.int(batch.length - 61)] = random.int(256)
       sign(batch, identity)
       let thrown: unknown
@@ -201,5 +210,93 @@ describe("a record batch", () => {
       // It may still be records, though others; never another kind of failure.
       expect(thrown === undefined || thrown instanceof CorruptBatch, `seed ${seed}`).toBe(true)
     }
+  })
+
+  it("that breaks off among its records gives none of them", () => {
+    const batch = encoded(anyRecords(seeded(11)))
+    batch.writeInt32BE(batch.readInt32BE(at.count) + 1, at.count)
+    sign(batch, identity)
+    const into: Array<KafkaRecord> = []
+    expect(() => decodeRecords(batch, readHeader(batch, 0)!, 0, into)).toThrow("the record ends too early")
+    expect(into).toEqual([])
+  })
+
+  it.each(compressions)("taken in parts gives what it gives at once, compressed with %s", (compression) => {
+    for (const seed of seeds(60)) {
+      const random = seeded(seed)
+      const records = anyRecords(random)
+      const bytes = encoded(records, compression)
+      const from = random.int(records.length)
+      const open = openBatch(bytes, readHeader(bytes, 0)!)
+      const into: Array<KafkaRecord> = []
+      while (open.left > 0) {
+        const [before, budget, must] = [into.length, random.int(2_000), random.chance(0.5)]
+        const taken = takeRecords(open, from, budget, must, into)
+        const part = into.length - before
+        expect(taken <= budget || (must && part === 1), `seed ${seed}: ${taken} of ${budget}`).toBe(true)
+        expect(part > 0 || !must, `seed ${seed}`).toBe(true)
+      }
+      expect(into, `seed ${seed}`).toEqual(decoded(bytes, from))
+    }
+  })
+})
+
+const codecs = (["gzip", "snappy", "lz4", "zstd"] as const).map((algorithm, n) => ({
+  algorithm,
+  compression: n + 1,
+  compressSync: compressionsAlgorithms[algorithm].compressSync
+}))
+
+/** A batch whose records are these bytes, compressed so they say. */
+const batchWith = (body: Buffer, compression: number) => {
+  const batch = Buffer.concat([encoded(anyRecords(seeded(1))).subarray(0, at.records), body])
+  batch.writeInt32BE(batch.length - beforeLength, at.length)
+  batch.writeInt16BE(compression, at.attributes)
+  sign(batch, identity)
+  return batch
+}
+
+describe("what a compressed batch may grow to", () => {
+  it.each(codecs)("has a limit for $algorithm: a batch beyond it is refused and not unpacked", (codec) => {
+    const bomb = codec.compressSync(Buffer.alloc(decompressedLimit + 1))
+    expect(bomb.length).toBeLessThan(decompressedLimit / 16)
+    const before = process.memoryUsage().rss
+    expect(() => decoded(batchWith(bomb, codec.compression))).toThrow(CorruptBatch)
+    expect(process.memoryUsage().rss - before).toBeLessThan(decompressedLimit * 2)
+  })
+
+  it.each(codecs)("lets in for $algorithm what is within it, and nothing beyond", (codec) => {
+    for (const size of [1_000, 70_000, 300_000, 5_000_000]) {
+      const content = Buffer.alloc(size, "a")
+      const packed = codec.compressSync(content)
+      // LZ4 does not say how much its last block has.
+      const enough = codec.algorithm === "lz4" ? 4 * size + 8_000_000 : size
+      expect(decompress(codec.compression, packed, enough).equals(content)).toBe(true)
+      expect(() => decompress(codec.compression, packed, size - 1)).toThrow(RangeError)
+    }
+  })
+
+  it("counts all blocks that Java's producers write with Snappy", () => {
+    const content = Buffer.alloc(40_000, "a")
+    const block = compressionsAlgorithms.snappy.compressSync(content)
+    const size = Buffer.alloc(4)
+    size.writeUInt32BE(block.length)
+    const magic = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1])
+    const packed = Buffer.concat([magic, size, block, size, block])
+    expect(decompress(2, packed, 80_000).equals(Buffer.concat([content, content]))).toBe(true)
+    expect(() => decompress(2, packed, 79_999)).toThrow(RangeError)
+  })
+
+  it("is not believed where a few bytes claim gigabytes", () => {
+    const snappy = Buffer.from([0xff, 0xff, 0xff, 0xff, 0x0f, 0x00, 0x00])
+    expect(() => decoded(batchWith(snappy, 2))).toThrow(/more than 67108864 bytes/)
+    const lz4 = compressionsAlgorithms.lz4.compressSync(Buffer.alloc(1_000))
+    const claiming = Buffer.concat([lz4.subarray(0, 6), Buffer.alloc(8, 0x0f), lz4.subarray(6)])
+    claiming[4] = claiming[4]! | 0x08
+    expect(() => decoded(batchWith(claiming, 3))).toThrow(/more than 67108864 bytes/)
+  })
+
+  it("is asked of all that is compressed: an unknown way is refused", () => {
+    expect(() => decoded(batchWith(Buffer.alloc(10), 5))).toThrow("compression 5 is not known")
   })
 })

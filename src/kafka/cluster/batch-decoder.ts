@@ -1,7 +1,7 @@
-import { compressionsAlgorithmsByBitmask } from "@platformatic/kafka"
 import { noHeaders } from "../records.ts"
 import type { Header, KafkaRecord } from "../records.ts"
 import { at, attribute, beforeLength, checksum, readLong } from "./batch-format.ts"
+import { decompress } from "./decompress.ts"
 import { Cursor } from "./varint.ts"
 
 /** A batch that is not as its checksum or its format says. */
@@ -61,49 +61,87 @@ const readHeaders = (cursor: Cursor, count: number): ReadonlyArray<Header> => {
   })
 }
 
-const decode = (
-  bytes: Buffer,
-  { attributes, baseOffset, end, start }: BatchHeader,
-  from: number,
-  into: Array<KafkaRecord>
-): void => {
-  const codec = compressionsAlgorithmsByBitmask[attributes & attribute.compression]
-  if (codec === undefined) throw new CorruptBatch(`the batch at offset ${baseOffset} has an unknown compression`)
-  const compressed = codec.bitmask !== 0
-  const body = compressed ? codec.decompressSync(bytes.subarray(start + at.records, end)) : bytes
-  const cursor = compressed ? new Cursor(body, 0, body.length) : new Cursor(body, start + at.records, end)
-  const count = bytes.readInt32BE(start + at.count)
-  const baseTimestamp = readLong(bytes, start + at.baseTimestamp)
-  const appendTime = (attributes & attribute.logAppendTime) !== 0 ? readLong(bytes, start + at.maxTimestamp) : undefined
-  for (let i = 0; i < count; i++) {
-    const next = cursor.varint() + cursor.position
-    cursor.position++
-    const timestamp = appendTime ?? baseTimestamp + cursor.varint()
-    if (appendTime !== undefined) cursor.varint()
-    const offset = baseOffset + cursor.varint()
-    if (offset < from) {
-      if (next < cursor.position || next > cursor.end) throw new RangeError("a record has an impossible length")
-      cursor.position = next
-      continue
-    }
-    const key = cursor.view()
-    const value = cursor.view()
-    into.push({ offset, timestamp, key, value, headers: readHeaders(cursor, cursor.varint()) })
-    if (cursor.position !== next) throw new RangeError("a record has an impossible length")
+/** A batch whose records are taken in parts. */
+export interface OpenBatch {
+  readonly baseOffset: number
+  readonly baseTimestamp: number
+  /** Of the whole batch, where the broker sets it. */
+  readonly appendTime: number | undefined
+  readonly cursor: Cursor
+  /** Records that are not yet taken. */
+  left: number
+}
+
+/** What is thrown where a batch is read becomes `CorruptBatch`, and what it has given of itself so far is taken back. */
+const reading = <A>(baseOffset: number, into: Array<KafkaRecord>, read: () => A): A => {
+  const before = into.length
+  try {
+    return read()
+  } catch (cause) {
+    into.length = before
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new CorruptBatch(`the batch at offset ${baseOffset} cannot be read: ${why}`, { cause })
   }
 }
 
+/** Throws `CorruptBatch`, also where the records are more than the limit of `decompress`. */
+export const openBatch = (bytes: Buffer, { attributes, baseOffset, end, start }: BatchHeader): OpenBatch =>
+  reading(baseOffset, [], () => {
+    const compression = attributes & attribute.compression
+    const cursor = new Cursor(bytes, start + at.records, end)
+    const body = compression === 0 ? undefined : decompress(compression, bytes.subarray(cursor.position, end))
+    return {
+      baseOffset,
+      baseTimestamp: readLong(bytes, start + at.baseTimestamp),
+      appendTime: (attributes & attribute.logAppendTime) === 0 ? undefined : readLong(bytes, start + at.maxTimestamp),
+      cursor: body === undefined ? cursor : new Cursor(body, 0, body.length),
+      left: bytes.readInt32BE(start + at.count)
+    }
+  })
+
 /**
- * Appends the batch's records at offset `from` or later. Keys and values are views of the fetched bytes: a record that is
+ * Appends the batch's next records at offset `from` or later, as many as fit into `budget` bytes (decompressed, as the batch has them);
+ * of those that do not fit one where `must`. Answers the bytes taken. Keys and values are views of the fetched bytes: a record that is
  * kept for long keeps its neighbours with it, unless it is copied. Throws `CorruptBatch`.
  */
+export const takeRecords = (
+  open: OpenBatch,
+  from: number,
+  budget: number,
+  must: boolean,
+  into: Array<KafkaRecord>
+): number =>
+  reading(open.baseOffset, into, () => {
+    const { appendTime, baseOffset, baseTimestamp, cursor } = open
+    let taken = 0
+    for (; open.left > 0; open.left--) {
+      const begin = cursor.position
+      const next = cursor.varint() + cursor.position
+      if (next < cursor.position || next > cursor.end) throw new RangeError("a record has an impossible length")
+      cursor.position++
+      const timestamp = appendTime ?? baseTimestamp + cursor.varint()
+      if (appendTime !== undefined) cursor.varint()
+      const offset = baseOffset + cursor.varint()
+      if (offset < from) {
+        cursor.position = next
+        continue
+      }
+      if (taken + next - begin > budget && !(must && taken === 0)) {
+        cursor.position = begin
+        break
+      }
+      const key = cursor.view()
+      const value = cursor.view()
+      into.push({ offset, timestamp, key, value, headers: readHeaders(cursor, cursor.varint()) })
+      if (cursor.position !== next) throw new RangeError("a record has an impossible length")
+      taken += next - begin
+    }
+    return taken
+  })
+
+/** Appends all records of the batch at offset `from` or later. Throws `CorruptBatch`. */
 export const decodeRecords = (bytes: Buffer, header: BatchHeader, from: number, into: Array<KafkaRecord>): void => {
-  try {
-    decode(bytes, header, from, into)
-  } catch (error) {
-    if (error instanceof CorruptBatch) throw error
-    throw new CorruptBatch(`the batch at offset ${header.baseOffset} cannot be parsed`, { cause: error })
-  }
+  takeRecords(openBatch(bytes, header), from, Infinity, true, into)
 }
 
 /** Whether a control batch is the marker of an abort (KIP-98); commits and other controls are not. */

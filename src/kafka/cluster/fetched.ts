@@ -2,13 +2,15 @@ import { KafkaError } from "../errors.ts"
 import type { KafkaRecord, TopicPartition } from "../records.ts"
 import * as Aborted from "./aborted.ts"
 import {
-  decodeRecords,
   isAbortMarker,
   isControl,
   isTransactional,
+  openBatch,
   readHeader,
+  takeRecords,
   verifyChecksum
 } from "./batch-decoder.ts"
+import type { BatchHeader, OpenBatch } from "./batch-decoder.ts"
 import type { FetchedPartition } from "./fetch-api.ts"
 
 /** Bytes of one partition as one fetch brought them, and how far they have been taken. */
@@ -16,6 +18,8 @@ interface Chunk {
   readonly bytes: Buffer
   readonly filter: Aborted.AbortedFilter
   position: number
+  /** The batch at `position`, where a part of it has been taken. */
+  open: OpenBatch | undefined
 }
 
 /** What has been fetched of a partition and not yet been taken. Kept as bytes: what nobody polls is never decoded. */
@@ -50,16 +54,39 @@ export const append = (fetched: Fetched, answer: FetchedPartition, committed: bo
   }
   if (end === 0) return
   // The part of a batch at the end is fetched again with the next request.
-  fetched.chunks.push({ bytes: records.subarray(0, end), filter: Aborted.make(answer.aborted), position: 0 })
+  fetched.chunks.push({
+    bytes: records.subarray(0, end),
+    filter: Aborted.make(answer.aborted),
+    position: 0,
+    open: undefined
+  })
   fetched.queuedBytes += end
 }
 
+/** Opens the batch at the chunk's position; none where it has nothing to show: a marker, or aborted records. */
+const begin = ({ bytes, filter }: Chunk, header: BatchHeader, committed: boolean): OpenBatch | undefined => {
+  verifyChecksum(bytes, header)
+  if (isControl(header)) {
+    if (committed && isAbortMarker(bytes, header)) filter.abortMarker(header.producerId, header.baseOffset)
+    return undefined
+  }
+  const hidden = committed && isTransactional(header) && filter.skipsData(header.producerId, header.baseOffset)
+  return hidden ? undefined : openBatch(bytes, header)
+}
+
 /**
- * Appends the records of whole broker batches to `into`, as many as fit into `budget` bytes and at least one; answers the bytes taken.
+ * Appends to `into` as many records as fit into `budget` bytes; where `must`, at least one. Answers the bytes they have, decompressed;
+ * a batch that has nothing to show counts as it is stored.
  * `takeOffset` moves behind them, also where a batch has nothing to show: markers, aborted records, holes of compaction.
  * Throws `CorruptBatch`; what came before the corrupt batch is in `into`.
  */
-export const take = (fetched: Fetched, committed: boolean, budget: number, into: Array<KafkaRecord>): number => {
+export const take = (
+  fetched: Fetched,
+  committed: boolean,
+  budget: number,
+  must: boolean,
+  into: Array<KafkaRecord>
+): number => {
   let taken = 0
   for (let chunk = fetched.chunks[0]; chunk !== undefined; chunk = fetched.chunks[0]) {
     const header = readHeader(chunk.bytes, chunk.position)
@@ -68,29 +95,26 @@ export const take = (fetched: Fetched, committed: boolean, budget: number, into:
       continue
     }
     const size = header.end - header.start
-    if (taken > 0 && taken + size > budget) break
-    verifyChecksum(chunk.bytes, header)
-    if (isControl(header)) {
-      if (committed && isAbortMarker(chunk.bytes, header))
-        chunk.filter.abortMarker(header.producerId, header.baseOffset)
-    } else if (
-      !(committed && isTransactional(header) && chunk.filter.skipsData(header.producerId, header.baseOffset))
-    ) {
-      decodeRecords(chunk.bytes, header, fetched.takeOffset, into)
+    const first = must && taken === 0
+    if (chunk.open === undefined) {
+      // Not decompressed before it is wanted.
+      if (taken + size > budget && !first) break
+      chunk.open = begin(chunk, header, committed)
+      if (chunk.open === undefined) taken += size
+    }
+    if (chunk.open !== undefined) {
+      taken += takeRecords(chunk.open, fetched.takeOffset, budget - taken, first, into)
+      if (chunk.open.left > 0) {
+        fetched.takeOffset = Math.max(fetched.takeOffset, (into.at(-1)?.offset ?? -1) + 1)
+        break
+      }
+      chunk.open = undefined
     }
     chunk.position = header.end
-    taken += size
     fetched.queuedBytes -= size
     if (header.nextOffset > fetched.takeOffset) fetched.takeOffset = header.nextOffset
   }
   return taken
-}
-
-/** Bytes of the batch that would be taken next; 0 where there is none. */
-export const nextSize = (fetched: Fetched): number => {
-  const chunk = fetched.chunks[0]
-  const header = chunk === undefined ? undefined : readHeader(chunk.bytes, chunk.position)
-  return header === undefined ? 0 : header.end - header.start
 }
 
 export const corruption = ({ partition, topic }: TopicPartition, error: unknown): KafkaError =>

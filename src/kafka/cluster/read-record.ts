@@ -58,7 +58,7 @@ export const make = (settings: Settings, metadata: Metadata, connections: Connec
         const records: Array<KafkaRecord> = []
         try {
           Fetched.append(fetched, found, true)
-          Fetched.take(fetched, true, 1, records)
+          Fetched.take(fetched, true, 0, true, records)
         } catch (error) {
           return yield* Fetched.corruption(position, error)
         }

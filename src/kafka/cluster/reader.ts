@@ -13,7 +13,6 @@ import * as Fetched from "./fetched.ts"
 import type { Metadata } from "./metadata.ts"
 import type { Settings } from "./settings.ts"
 import { make as makeSlots } from "./slots.ts"
-import type { Slot } from "./slots.ts"
 
 /** `connections` are this reader's own: a fetch keeps its connection busy for as long as the broker has nothing. */
 export const make = Effect.fnUntraced(function* (
@@ -44,38 +43,31 @@ export const make = Effect.fnUntraced(function* (
     crashed: end
   })
 
-  const takeFrom = (slot: Slot, budget: number): Batch | undefined => {
-    const records: Array<KafkaRecord> = []
-    const before = slot.fetched.takeOffset
-    try {
-      Fetched.take(slot.fetched, committed, budget, records)
-    } catch (error) {
-      if (!(error instanceof CorruptBatch)) throw error
-      slot.failure = Fetched.corruption(slot, error)
-      slot.fetched.chunks.length = 0
-      slot.fetched.queuedBytes = 0
-    }
-    const { endOffset, takeOffset } = slot.fetched
-    return takeOffset === before && records.length === 0
-      ? undefined
-      : { topic: slot.topic, partition: slot.partition, records, fromOffset: before, nextOffset: takeOffset, endOffset }
-  }
-
   /** What there is, in turn: a partition that gave something waits behind the others. */
   const collect = (): ReadonlyArray<Batch> => {
     const batches: Array<Batch> = []
     let budget = maxBytes
     for (const slot of slots.all()) {
       if (budget <= 0) break
-      if (slot.paused || slot.fetched.chunks.length === 0) continue
-      const queued = slot.fetched.queuedBytes
-      // Only the first batch of a poll may go beyond the budget.
-      if (batches.length > 0 && Fetched.nextSize(slot.fetched) > budget) continue
-      const batch = takeFrom(slot, budget)
-      budget -= queued - slot.fetched.queuedBytes
-      if (batch !== undefined) batches.push(batch)
-      slots.toTheEnd(slot)
+      const { fetched, partition, paused, topic } = slot
+      if (paused || fetched.chunks.length === 0) continue
+      const records: Array<KafkaRecord> = []
+      const fromOffset = fetched.takeOffset
+      try {
+        // Only the first record of a poll may go beyond the budget.
+        budget -= Fetched.take(fetched, committed, budget, batches.length === 0, records)
+      } catch (error) {
+        if (!(error instanceof CorruptBatch)) throw error
+        slot.failure = Fetched.corruption(slot, error)
+        fetched.chunks.length = 0
+        fetched.queuedBytes = 0
+        budget = 0
+      }
       fetcher.wake(slot)
+      const { endOffset, takeOffset: nextOffset } = fetched
+      if (nextOffset === fromOffset) continue
+      batches.push({ topic, partition, records, fromOffset, nextOffset, endOffset })
+      slots.toTheEnd(slot)
     }
     return batches
   }
