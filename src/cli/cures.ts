@@ -1,14 +1,8 @@
 import type { ActorStatus, ReplicaStatus } from "../supervision/actors.ts"
 import type { PartitionStatus } from "../supervision/child.ts"
 import { printable, quoted } from "../actor/printable.ts"
-
-/** A command, and what it does. */
-export interface Cure {
-  readonly command: string
-  readonly does: string
-  /** The path to POST to that does the same on this server, where there is one. */
-  readonly path?: string
-}
+import { errorCure, flagsOf, keyCure, restart } from "./cure.ts"
+import type { Cure, Way } from "./cure.ts"
 
 /** Something that does not go on by itself. */
 export interface Trouble {
@@ -21,103 +15,6 @@ export interface Trouble {
   readonly cures: ReadonlyArray<Cure>
 }
 
-/** Where the commands go: flags of `sixfold`, and how `curl` asks the same server. */
-export interface Way {
-  readonly url: URL
-  /** Where it is not the default. */
-  readonly isOther: boolean
-  readonly tokenFile: string | undefined
-  /** The processes whose replicas this server restarts. */
-  readonly here: ReadonlySet<string>
-}
-
-const flagsOf = ({ isOther, tokenFile, url }: Way): string =>
-  `${isOther ? ` --url ${quoted(url.origin)}` : ""}${tokenFile === undefined ? "" : ` --token-file ${quoted(tokenFile)}`}`
-
-const bearerOf = ({ tokenFile }: Way): string =>
-  tokenFile === undefined ? "" : ` -H "Authorization: Bearer $(cat ${quoted(tokenFile)})"`
-
-/** No address has it as a part: clients and proxies would read another path. */
-const isOdd = (key: string): boolean => key === "" || key === "." || key === ".." || key.includes("\0")
-
-const keyCure = (way: Way, actor: string, op: string, key: string, does: string): Cure => {
-  const path = `/actors/${encodeURIComponent(actor)}/keys`
-  const flags = `${flagsOf(way)} ${key.startsWith("-") ? "-- " : ""}`
-  // No program is given a NUL as an argument.
-  const command = key.includes("\0")
-    ? `curl${bearerOf(way)} -H 'content-type: application/json' -d ${quoted(JSON.stringify({ key }))} ${quoted(`${way.url.origin}${path}/${op}`)}`
-    : `sixfold keys ${quoted(actor)} ${op}${flags}${quoted(key)}`
-  return {
-    command,
-    does,
-    ...(isOdd(key) ? {} : { path: `${path}/${encodeURIComponent(key.toWellFormed())}/${op}` })
-  }
-}
-
-const restart = (way: Way, actor: string, { instance }: ReplicaStatus): Cure => {
-  const { here, url } = way
-  const isHere = here.has(instance)
-  const path = `/actors/${encodeURIComponent(actor)}/restart`
-  const where = isHere ? url.origin : `http://ADDRESS-OF-${instance}`
-  return {
-    command: `curl -X POST${bearerOf(way)} ${quoted(`${where}${path}`)}`,
-    does: "start it anew at once",
-    ...(isHere ? { path } : {})
-  }
-}
-
-const topics = (does: string): Cure => ({ command: "sixfold topics …", does })
-
-const rebuild = (way: Way, actor: string): Cure => ({
-  command: `sixfold projection rebuild ${quoted(actor)}${flagsOf(way)}`,
-  does: "make its table anew from the log",
-  path: `/projections/${encodeURIComponent(actor)}/rebuild`
-})
-
-/** Kafka's own tool; the cause names the offset. */
-const commit = (actor: string, to: string, does: string): Cure => ({
-  command: `kafka-consumer-groups.sh … --group APP.${quoted(actor)} --topic TOPIC:PARTITION --reset-offsets ${to} --execute`,
-  does
-})
-
-/** What people do about an error, by its tag and reason. What else the brokers refuse is asked of them. */
-const errorCure = (way: Way, actor: string, error: string): Cure | undefined => {
-  switch (error) {
-    case "KafkaError/Unavailable":
-      return topics("ask the brokers; it goes on once they answer")
-    case "KafkaError/TopicMissing":
-      return { command: "sixfold topics --create …", does: "make the topics that are missing" }
-    case "ProjectionError/OtherLog":
-    case "ProjectionError/BeyondEnd":
-    case "ProjectionError/InboxOverrun":
-    case "ProjectionError/TooManyRefused":
-      return rebuild(way, actor)
-    case "ReplicaError/PositionMismatch":
-      return commit(actor, "--to-offset OFFSET", "commit what the changelog says")
-    case "ReplicaError/InboxOverrun":
-      return commit(actor, "--to-earliest", "accept that they are lost")
-    case "ReplicaError/TopicRecreated":
-      return {
-        command: `kafka-topics.sh … --delete --topic ${quoted(`${actor}.state`)} && kafka-consumer-groups.sh … --delete --group APP.${quoted(actor)}`,
-        does: "begin anew in the new topic: its state goes"
-      }
-    case "ReplicaError/RestoreStalled":
-      return {
-        command: "kafka-transactions.sh … find-hanging --broker-id ID, then abort",
-        does: "end the transaction that is open there; a log that shrank is restored instead"
-      }
-    case "ReplicaError/PartitionsChanged":
-      return topics("see both numbers; a new topic and a new name for the actor take the other one")
-    case "ReplicaError/MemoryExceeded":
-      return {
-        command: `Actor.make(${quoted(actor)}, { memory: … })`,
-        does: "raise its limit in the code, or store less"
-      }
-    default:
-      return error.startsWith("KafkaError/") ? topics("see what the brokers have, or refuse") : undefined
-  }
-}
-
 const isPaused = (cause: string): boolean => cause === "paused by an operator"
 
 const keyTrouble = (way: Way, actor: string, { cause, key, since }: NonNullable<PartitionStatus["held"]>): Trouble => ({
@@ -126,7 +23,10 @@ const keyTrouble = (way: Way, actor: string, { cause, key, since }: NonNullable<
   cause,
   since,
   cures: isPaused(cause)
-    ? [keyCure(way, actor, "resume", key, "let it go on")]
+    ? [
+        keyCure(way, actor, "resume", key, "let it go on"),
+        keyCure(way, actor, "skip", key, "move its first message to the dead letters")
+      ]
     : [
         keyCure(way, actor, "resume", key, "try it again"),
         keyCure(way, actor, "skip", key, "move it to the dead letters, and go on")
@@ -155,14 +55,14 @@ const replicaTroubles = (way: Way, actor: string, replica: ReplicaStatus): Reado
     ]
     return [{ actor, what, cause, since: silentSince, cures }]
   }
-  const cure = trouble?.error === undefined ? undefined : errorCure(way, actor, trouble.error)
+  const cure = trouble === undefined ? undefined : errorCure(way, actor, trouble)
   const down: ReadonlyArray<Trouble> =
     state !== "failed" && state !== "waiting"
       ? []
       : [
           {
             actor,
-            what: `${what}: ${state}`,
+            what: `${what}: ${state}${trouble?.key === undefined ? "" : `, key ${printable(JSON.stringify(trouble.key))}`}`,
             cause: trouble?.cause ?? "see the log of its process",
             ...(trouble === undefined ? {} : { since: trouble.since }),
             cures: [...(cure === undefined ? [] : [cure]), restart(way, actor, replica)]

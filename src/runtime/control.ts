@@ -17,7 +17,7 @@ import type { Finished, Partition } from "./partition.ts"
  *
  * - `pause`: nothing of the key runs until it is resumed; its messages are parked, its timers wait.
  * - `resume`: what is paused or held goes on; a held message or timer is tried again at once.
- * - `skip`: what the key waits for or holds goes to the dead letters, and the next one runs.
+ * - `skip`: what the key waits for or holds goes to the dead letters, and the next one runs; of a key that is paused, its first message.
  * - `replay`: the dead letter of this id is handled anew, behind what the key has, under its first idempotency key; once for an
  *   id, and a message that has been replayed `mostReplays` times stays where it is.
  * - `discard`: the dead letter of this id is never replayed.
@@ -159,11 +159,14 @@ const skip = (partition: Partition, cell: Cell, now: number): Written => {
     outputs.push(deadLetter(partition, cell, task, "skipped by an operator", now))
     entries.push(advance(partition, cell, name, timer, now))
   }
+  const { running, wait } = cell
   const [message] = cell.parked
   // A message that runs cannot be skipped: its outcome is on the way.
-  if (message === undefined || cell.wait === undefined || cell.running !== undefined) return { entries, outputs }
-  const task = { _tag: "Message", message, attempt: cell.wait.attempt } as const
-  outputs.push(deadLetter(partition, cell, task, `skipped by an operator: ${cell.wait.cause}`, now))
+  if (message === undefined || running !== undefined) return { entries, outputs }
+  if (wait === undefined && cell.paused === undefined) return { entries, outputs }
+  const task = { _tag: "Message", message, attempt: wait?.attempt ?? 0 } as const
+  const cause = wait === undefined ? "while its key was paused" : wait.cause
+  outputs.push(deadLetter(partition, cell, task, `skipped by an operator: ${cause}`, now))
   cell.unpark()
   cell.wait = undefined
   entries.push([Entry.parkedKey(cell.key, message.offset), null], [Entry.waitKey(cell.key), null])

@@ -5,6 +5,7 @@ import type { Cell } from "./cell.ts"
 import type { Partition } from "./partition.ts"
 import type { Place } from "./run.ts"
 import type { Begun, Turns } from "./turns.ts"
+import { woken } from "./woken.ts"
 
 /** Keys that have something to do, taken in turn by a bounded set of workers. */
 export interface Dispatcher {
@@ -86,8 +87,7 @@ export const make = Effect.fnUntraced(function* (
     body: () => Effect.andThen(Effect.sync(start), Effect.yieldNow),
     step: () => {}
   })
-  // Whoever wakes a key is in the middle of something: workers begin after it.
-  yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.andThen(more.await, more.close), startAll)))
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.andThen(woken(more), more.close), startAll)))
 
   return {
     wake: (partition, cell) => {

@@ -10,7 +10,7 @@ import { Schema } from "effect"
  * - `RestoreStalled`: the changelog does not reach its own end: it shrank, or a foreign transaction is open.
  * - `PartitionsChanged`: the inbox has another number of partitions than its state was made with: keys would be away from it.
  * - `MemoryExceeded`: the encoded states of a partition are more than its share of the actor's `memory`.
- * - `Escalated`: a handler's error was decided to be the supervisor's.
+ * - `Escalated`: a handler's error, at `key`, was decided to be the supervisor's.
  */
 export class ReplicaError extends Schema.TaggedError<ReplicaError>()("ReplicaError", {
   reason: Schema.Literals([
@@ -24,6 +24,7 @@ export class ReplicaError extends Schema.TaggedError<ReplicaError>()("ReplicaErr
     "Escalated"
   ]),
   actor: Schema.String,
+  key: Schema.optionalKey(Schema.String),
   message: Schema.String
 }) {}
 

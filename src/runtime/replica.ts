@@ -125,8 +125,8 @@ export const make = Effect.fnUntraced(function* (
           if (wants(partition, cell, now)) dispatcher!.wake(partition, cell)
           settle.signal()
         },
-        escalated: (message) =>
-          Effect.asVoid(Deferred.fail(died, new ReplicaError({ reason: "Escalated", actor: actor.name, message })))
+        escalated: (key, message) =>
+          Effect.asVoid(Deferred.fail(died, new ReplicaError({ reason: "Escalated", actor: actor.name, key, message })))
       })
       const services = Context.merge(yield* Effect.context<unknown>(), context)
       dispatcher = yield* Dispatcher.make(workers, {

@@ -8,6 +8,7 @@ import { parkHolders } from "./parking.ts"
 import type { Partition, SettleSet } from "./partition.ts"
 import { plainTransactor } from "./plain.ts"
 import { settle } from "./settle.ts"
+import { woken } from "./woken.ts"
 
 /** Inbox messages in one settle, and about how many bytes it writes. */
 const mostMessages = 5_000
@@ -222,7 +223,7 @@ export const make = Effect.fnUntraced(function* (
       work.openUnsafe()
     },
     run: Effect.forever(
-      work.await.pipe(
+      woken(work).pipe(
         Effect.andThen(gate.await),
         // A drain that ends this loop waits for the open settle, rather than leave it unclear.
         Effect.andThen(

@@ -18,7 +18,7 @@ export interface Surroundings {
   readonly emitted: (records: ReadonlyArray<Emitted>) => void
   /** A turn is over, at `now`. Without an ending: a timer was skipped. */
   readonly finished: (at: Place, now: number, ended: Ended | undefined) => void
-  readonly escalated: (message: string) => Effect.Effect<void>
+  readonly escalated: (key: string, message: string) => Effect.Effect<void>
 }
 
 /** How a turn ended, and how long its handler took in milliseconds. */
@@ -71,7 +71,7 @@ export const make = (around: Surroundings): Turns => ({
     }
     if (outcome.ending._tag === "Escalate") {
       partition.stopped(cell)
-      return around.escalated(`${run.idempotencyKey}: ${outcome.ending.cause}`)
+      return around.escalated(cell.key, `${run.idempotencyKey}: ${outcome.ending.cause}`)
     }
     if (outcome.emitted.length > 0) around.emitted(outcome.emitted)
     complete(partition, cell, task, outcome, now)

@@ -44,6 +44,8 @@ export interface Trouble {
   readonly cause: string
   /** The error by its tag and reason, where it is one of ours: `ReplicaError/PositionMismatch`. */
   readonly error?: string
+  /** The key whose error it is, where it is one key's. */
+  readonly key?: string
 }
 
 /** The same with its time in milliseconds since the epoch. */

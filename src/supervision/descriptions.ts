@@ -33,7 +33,7 @@ const replica = object(
     state: text,
     partitions: list(partition),
     restarts: count,
-    trouble: object({ since: text, cause: text, error: text }, ["error"]),
+    trouble: object({ since: text, cause: text, error: text, key: text }, ["error", "key"]),
     silentSince: text
   },
   ["trouble", "silentSince"]

@@ -33,7 +33,12 @@ const ReplicaSchema = Schema.Struct({
   partitions: Schema.Array(PartitionSchema),
   restarts: Count,
   trouble: Schema.optionalKey(
-    Schema.Struct({ since: Schema.String, cause: Schema.String, error: Schema.optionalKey(Schema.String) })
+    Schema.Struct({
+      since: Schema.String,
+      cause: Schema.String,
+      error: Schema.optionalKey(Schema.String),
+      key: Schema.optionalKey(Schema.String)
+    })
   ),
   silentSince: Schema.optionalKey(Schema.String)
 })

@@ -1,7 +1,7 @@
 import { Cause, Clock, Deferred, Effect, Exit, Fiber, Predicate, Random, Schema, Scope } from "effect"
 import { waitsFor } from "./child.ts"
 import type { Child, ChildStatus, Down, Probe, State } from "./child.ts"
-import { ending, errorName } from "./ending.ts"
+import { ending, failure } from "./ending.ts"
 import { fresh, jittered, next, policy as defaultPolicy } from "./intensity.ts"
 import type { History, Policy } from "./intensity.ts"
 
@@ -130,8 +130,7 @@ export const make = Effect.fnUntraced(function* (options: {
     const decision = next(policy, entry.history, how, startedAt, now)
     // Since the first of the runs that ended in a row; a run that was up for a period ends the row.
     const since = entry.trouble === undefined || now - startedAt >= policy.period ? now : entry.trouble.since
-    const error = errorName(exit)
-    entry.trouble = { since, cause: causeOf(exit), ...(error !== undefined && { error }) }
+    entry.trouble = { since, cause: causeOf(exit), ...failure(exit) }
     switch (decision.act) {
       case "give up": {
         entry.state = "failed"

@@ -103,13 +103,29 @@ describe("what needs a hand", () => {
     ],
     ["ReplicaError/RestoreStalled", "kafka-transactions.sh … find-hanging"],
     ["ReplicaError/PartitionsChanged", "sixfold topics …"],
-    ["ReplicaError/MemoryExceeded", "memory: …"]
+    ["ReplicaError/MemoryExceeded", "memory: …"],
+    ["ReplicaError/Escalated", "sixfold keys renewals pause ''"],
+    ["SqlError/ConnectionError", "pg_isready -d DATABASE"],
+    ["SqlError/AuthenticationError", "psql DATABASE"],
+    ["SqlError/AuthorizationError", "psql DATABASE"],
+    ["SqlError/SqlSyntaxError", "sixfold projection rebuild renewals"]
   ])("is a replica that is down with %s: what cures it comes before the restart", (error, command) => {
     const [trouble] = told(replica({ state: "failed", trouble: { since, cause: "as it says", error } }))
     const [cure, restart, ...others] = trouble!.cures
     assert.include(cure!.command, command)
     assert.include(restart!.command, "/actors/renewals/restart")
     assert.lengthOf(others, 0)
+  })
+
+  it("is a key whose error took its replica down: paused, it lets the others go on", () => {
+    const trouble = { since, cause: "judged/0/3: Broken", error: "ReplicaError/Escalated", key: "a b" }
+    const [told_, ...others] = told(replica({ state: "failed", trouble }))
+    assert.lengthOf(others, 0)
+    assert.include(told_!.what, 'failed, key "a b"')
+    assert.deepInclude(
+      { ...told_!.cures[0] },
+      { command: "sixfold keys renewals pause 'a b'", path: "/actors/renewals/keys/a%20b/pause" }
+    )
   })
 
   it("names the path that does the same, but for what this server cannot do", () => {

@@ -58,6 +58,7 @@ const until = (url: string, isSo: (answer: Answer) => boolean, ...flags: Readonl
   )
 
 const has = (part: string) => (answer: Answer) => answer.out.some((line) => line.includes(part))
+const lacks = (part: string) => (answer: Answer) => !has(part)(answer)
 const isWell = ({ code, err }: Answer) => code === 0 && err === ""
 
 /** The commands below the line that names the trouble. */
@@ -119,6 +120,32 @@ describe("sixfold status", () => {
     }).pipe(Effect.scoped, node)
   )
 
+  it.live("names the key that takes its actor down again and again, and its commands let the others go on", () =>
+    Effect.gen(function* () {
+      const { running, url } = yield* started()
+      yield* post(url, "judge", "ada", "worse")
+      yield* post(url, "judge", "bob", "good")
+      const answer = yield* until(url, has('failed, key "ada"'))
+      const { cause, cures } = curesOf(answer, "judge, replica 0")
+      assert.match(cause, /judged\/\d+\/0: Broken: this word breaks it, since 20/)
+      const [pause, restart] = cures
+      assert.include(pause!, "pause")
+      assert.strictEqual((yield* shell(pause!)).code, 0)
+      assert.strictEqual((yield* shell(restart!)).code, 0)
+      yield* running.line(/judged bob good/)
+      const paused = yield* until(url, has('judge, key "ada"'))
+      const [resume, skip] = curesOf(paused, "judge, key").cures
+      assert.strictEqual((yield* shell(skip!)).code, 0)
+      yield* until(url, has("judge, 1 dead letter"))
+      assert.strictEqual((yield* shell(resume!)).code, 0)
+      const [, replay] = curesOf(yield* until(url, lacks("judge, key")), "judge, 1 dead letter").cures
+      yield* post(url, "mend")
+      assert.strictEqual((yield* shell(replay!)).code, 0)
+      yield* running.line(/judged ada worse/)
+      yield* until(url, isWell)
+    }).pipe(Effect.scoped, node)
+  )
+
   it.live("shows a skipped key's message as a dead letter, which is shown, replayed and discarded", () =>
     Effect.gen(function* () {
       const { running, url } = yield* started()
@@ -157,7 +184,7 @@ describe("sixfold status", () => {
       assert.include(cause, "paused by an operator")
       assert.match((yield* sixfold("keys", "judge", "--url", url)).out.join("\n"), /^"ada" .*\n1 keys held or paused$/)
       yield* post(url, "judge", "ada", "fine")
-      assert.lengthOf(cures, 1)
+      assert.lengthOf(cures, 2)
       assert.strictEqual((yield* shell(cures[0]!)).code, 0)
       yield* running.line(/judged ada fine/)
       yield* until(url, isWell)
@@ -181,7 +208,7 @@ describe("sixfold status", () => {
         const { cause, cures } = curesOf(answer, "judge, replica 0")
         assert.include(cause, "this word breaks it")
         yield* send("mend")
-        assert.strictEqual((yield* shell(cures[0]!)).code, 0)
+        assert.strictEqual((yield* shell(cures[1]!)).code, 0)
         yield* running.line(/judged ada worse/)
         yield* until(url, isWell, "--token-file", tokenFile)
         const without = yield* sixfold("status", "--url", url)

@@ -16,7 +16,9 @@ import { drumsWrong, napsWrong, timersWrong } from "./timers.ts"
 /** What has become of an order: it took effect, it is dead and its key knows, or an operator skipped it. */
 type Fate = "done" | "dead" | "skipped"
 
-/** What may become of each kind; a skip only where one was sent and the order may have been waiting. */
+const whilePaused = "skipped by an operator: while its key was paused"
+
+/** What may become of each kind; a skip only where one was sent, and the order may have been waiting or its key was paused. */
 const fates: Readonly<Record<Order["kind"], ReadonlyArray<Fate>>> = {
   plain: ["done"],
   slow: ["done"],
@@ -162,9 +164,9 @@ const checkKey = (key: string, sent: Sent, seen: Seen): ReadonlyArray<string> =>
     const order = sent.orders.get(item.id)
     if (order === undefined) return []
     const fate = fateOf(item)
-    if (!fates[order.kind].includes(fate) || (fate === "skipped" && !sent.skipped)) {
-      found.push(`${order.kind} ${item.id} is ${fate}: ${causes.get(nameOf(item))}`)
-    }
+    const cause = causes.get(nameOf(item))
+    const possible = cause === whilePaused ? sent.paused : fates[order.kind].includes(fate)
+    if (!possible || (fate === "skipped" && !sent.skipped)) found.push(`${order.kind} ${item.id} is ${fate}: ${cause}`)
     return [{ ...order, fate, position: item.position }]
   })
   const done = history.filter(({ fate }) => fate === "done")

@@ -154,6 +154,7 @@ export interface Sent {
   readonly orders: Map<number, Order>
   /** By order: the idempotency keys of its attempts. */
   readonly calls: Map<number, Set<string>>
-  /** An operator has skipped something of the key. */
+  /** An operator has skipped something of the key, and paused it. */
   skipped: boolean
+  paused: boolean
 }

@@ -42,7 +42,10 @@ const letterCommands = ["replay", "replay", "replay", "discard"] as const
 export const scenario = (seed: number): Scenario => {
   const hasTable = seed % 2 === 1
   const sent = new Map<string, Sent>(
-    [...keys, ...sleepers, ...drummers].map((key) => [key, { orders: new Map(), calls: new Map(), skipped: false }])
+    [...keys, ...sleepers, ...drummers].map((key) => [
+      key,
+      { orders: new Map(), calls: new Map(), skipped: false, paused: false }
+    ])
   )
   const owner = new Map<number, Sent>()
   const set = new Map<string, number>()
@@ -105,6 +108,7 @@ export const scenario = (seed: number): Scenario => {
       }
       if (kind !== "command") return order(world, key, kind, draw)
       if (op === "skip") sent.get(key)!.skipped = true
+      if (op === "pause") sent.get(key)!.paused = true
       return world.command(worker, key, op)
     },
     tend: (world) => Effect.forEach(keys, (key) => world.command(worker, key, "resume"), { discard: true }),

@@ -159,6 +159,31 @@ describe("an operator's command", () => {
     )
   })
 
+  it("skips the first message of a paused key into the dead letters, and leaves the key paused", () => {
+    const partition = partitionOf()
+    admit(partition, message(0))
+    admit(partition, command(1, "pause"))
+    admit(partition, message(2))
+    admit(partition, command(3, "skip"))
+    const cell = partition.cells.get("a")!
+    assert.deepStrictEqual(
+      cell.parked.map(({ offset }) => offset),
+      [2]
+    )
+    const { records } = settled(partition)
+    const letters = records.filter(({ topic }) => topic === "sum.dead-letters")
+    assert.deepStrictEqual(
+      letters.map(({ value }) => new TextDecoder().decode(value!)),
+      ["1"]
+    )
+    const changes = records.filter(({ topic }) => topic === "sum.state")
+    const next = restored(changes, 4)
+    assert.isFalse(run(next, next.cells.get("a")!, "Settled"), "it is paused as before")
+    admit(partition, command(4, "resume"))
+    assert.isTrue(run(partition, cell, "Settled"))
+    assert.isFalse(run(partition, cell, "Settled"))
+  })
+
   it("skips nothing where nothing waits", () => {
     const partition = partitionOf()
     admit(partition, message(0))

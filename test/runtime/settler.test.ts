@@ -78,6 +78,18 @@ describe("a settle", () => {
     })
   )
 
+  it.effect("begins only after what it was signalled in the middle of", () =>
+    Effect.gen(function* () {
+      const { settler, world } = yield* settling([])
+      world.finish(1)
+      settler.signal()
+      world.finish(2)
+      assert.deepStrictEqual(world.log.splice(0), ["epoch 1 generation 1 next 1"])
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual(world.log, ["epoch 1 generation 1 next 3"])
+    })
+  )
+
   it.effect("takes all that has finished meanwhile, but no more than 5,000 messages and 4 MiB at a time", () =>
     Effect.gen(function* () {
       const { answers, settler, world } = yield* settling([])

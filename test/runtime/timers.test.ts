@@ -135,6 +135,17 @@ describe("the alarm", () => {
     })
   )
 
+  it.effect("rings only after what a time was set in the middle of, even where it is due at once", () =>
+    Effect.gen(function* () {
+      const { partition, set, world } = yield* ringing
+      yield* TestClock.adjust(1_000)
+      set(partition.cell("a"), 500)
+      assert.strictEqual(world.woken, 0)
+      yield* TestClock.adjust(0)
+      assert.strictEqual(world.woken, 1)
+    })
+  )
+
   it.effect("forgets a partition that is given up", () =>
     Effect.gen(function* () {
       const { alarm, partition, set, world } = yield* ringing
