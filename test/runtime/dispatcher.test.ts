@@ -4,7 +4,6 @@ import { TestClock } from "effect/testing"
 import { admit } from "../../src/runtime/admission.ts"
 import { commandHeaders, encodeCommand } from "../../src/runtime/control.ts"
 import * as Dispatcher from "../../src/runtime/dispatcher.ts"
-import type { Partition } from "../../src/runtime/partition.ts"
 import { nextTask } from "../../src/runtime/task.ts"
 import type { Turns } from "../../src/runtime/turns.ts"
 import { batchOf, partitionOf, record } from "./world.ts"
@@ -19,14 +18,13 @@ const dispatching = Effect.gen(function* () {
     },
     end: () => undefined
   }
-  let partition: Partition | undefined
   const dispatcher = yield* Dispatcher.make(8, {
     turns,
     provide: (worker) => worker as Effect.Effect<void>,
     interrupted: () => {},
     crashed: () => {}
   })
-  partition = partitionOf({ wake: dispatcher.wake })
+  const partition = partitionOf({ wake: dispatcher.wake })
   // It waits for something to do.
   yield* TestClock.adjust(0)
   return { begun, partition }
