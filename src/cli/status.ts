@@ -42,7 +42,7 @@ const row = ({ deadLetters, kind, name, replicas, state }: ActorStatus, now: num
     kind,
     state,
     kind === "routes" ? "" : String(replicas.filter(({ silentSince }) => silentSince === undefined).length),
-    kind === "routes" ? "" : String(sum(partitions.map(({ lag }) => lag))),
+    kind === "routes" ? "" : partitions.length === 0 ? "–" : String(sum(partitions.map(({ lag }) => lag))),
     parked === 0 ? "" : `${parked}${oldest === Infinity ? "" : `, oldest ${age(now - oldest)}`}`,
     String(sum(replicas.map(({ restarts }) => restarts)) || ""),
     String(deadLetters || "")

@@ -4,8 +4,8 @@ const plain = new Intl.NumberFormat("en")
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 })
 const vast = new Intl.NumberFormat("en", { notation: "scientific", maximumFractionDigits: 3 })
 
-/** A count in full; what nobody can read in full, as a power of ten. */
-export const number = (n) => (Math.abs(n) < 1e15 ? plain : vast).format(n)
+/** A count in full; what nobody can read in full, as a power of ten, and what nobody knows as a dash. */
+export const number = (n) => (n === undefined ? "–" : (Math.abs(n) < 1e15 ? plain : vast).format(n))
 
 /** A count that has little room. */
 export const compact = (n) => (Math.abs(n) < 10_000 ? plain : Math.abs(n) < 1e15 ? short : vast).format(n)

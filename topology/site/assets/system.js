@@ -19,7 +19,7 @@ let again = () => undefined
 /** Asks at once: after a command. */
 export const refresh = () => again()
 
-/** Everything that is summed up of an actor's partitions. */
+/** Everything that is summed up of an actor's partitions; no lag where it tells of none. */
 export const summaryOf = ({ replicas }) => {
   const heard = replicas.filter(({ silentSince }) => silentSince === undefined)
   const sum = { replicas: heard.length, partitions: 0, lag: 0, inFlight: 0, parked: 0, held: 0, restarts: 0 }
@@ -33,7 +33,7 @@ export const summaryOf = ({ replicas }) => {
       sum.parked += parked
     }
   }
-  return sum
+  return sum.partitions === 0 ? { ...sum, lag: undefined } : sum
 }
 
 const ask = async (signal) => {

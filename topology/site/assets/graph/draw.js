@@ -51,7 +51,11 @@ const drawTopic = ({ height, name, width }, { x, y }) =>
   )
 
 const counts = ({ lag, replicas }, perSecond) =>
-  [`×${replicas}`, `lag ${compact(lag)}`, ...(perSecond === undefined ? [] : [rate(perSecond)])].join("  ")
+  [
+    `×${replicas}`,
+    ...(lag === undefined ? [] : [`lag ${compact(lag)}`]),
+    ...(perSecond === undefined ? [] : [rate(perSecond)])
+  ].join("  ")
 
 const trouble = ({ held, restarts }, letters) =>
   [
