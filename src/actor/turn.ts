@@ -4,7 +4,8 @@ import type { Topic } from "./topic.ts"
 
 /**
  * A due time, or a recurrence. A cron expression in a time zone takes each time of the local clock once: of an hour that comes
- * twice the first; what lies in an hour that is left out comes an hour later. Without a zone it is in UTC. `missed` says what happens to due times that passed while nobody ran (default "once"):
+ * twice the first; what lies in an hour that is left out comes an hour later. Without a zone it is in that of the `Cron`, else in UTC; a
+ * `Cron` that no expression says is refused. `missed` says what happens to due times that passed while nobody ran (default "once"):
  * - `once`: one turn for all of them, named by the first;
  * - `all`: a turn for each;
  * - `skip`: none; the next due time is in the future.

@@ -1,9 +1,11 @@
-import { Cron, DateTime, Duration, Option } from "effect"
+import { Cron, DateTime, Duration, Equal, Option } from "effect"
 import type { When } from "../actor/turn.ts"
 import type { StoredWhen, Timer } from "./entry.ts"
 
 /** A one-shot timer with `missed: "skip"` is dropped when it is later than this, in milliseconds. */
 const skipAfter = 60_000
+/** Beyond it, either way, there is no date. */
+const lastMoment = 8.64e15
 
 const toStored = (when: When, now: number): StoredWhen => {
   const zone = "timezone" in when && when.timezone !== undefined ? { timezone: when.timezone } : {}
@@ -15,10 +17,20 @@ const toStored = (when: When, now: number): StoredWhen => {
     return { every, from: when.from === undefined ? now + every : DateTime.toEpochMillis(when.from) }
   }
   if ("months" in when) {
-    if (!Number.isInteger(when.months) || when.months < 1) throw new RangeError(`months: ${when.months}`)
+    if (!Number.isInteger(when.months) || when.months < 1 || when.months > 12_000) {
+      throw new RangeError(`months: ${when.months}`)
+    }
     return { months: when.months, from: DateTime.toEpochMillis(when.from), ...zone }
   }
-  return { cron: typeof when.cron === "string" ? when.cron : Cron.format(when.cron), ...zone }
+  if (typeof when.cron === "string") return { cron: when.cron, ...zone }
+  const own = Option.getOrUndefined(when.cron.tz)
+  const cron = Cron.format(when.cron)
+  // Text cannot hold all that an object can: another schedule is worse than none.
+  if (!Equal.equals(Cron.parseUnsafe(cron, own), when.cron)) {
+    throw new RangeError(`a Cron that no expression says, not even ${cron}: give an expression`)
+  }
+  const timezone = when.timezone ?? (own && DateTime.zoneToString(own))
+  return { cron, ...(timezone === undefined ? {} : { timezone }) }
 }
 
 const inMonths = (from: number, months: number, timezone: string): number =>
@@ -52,7 +64,10 @@ export const setTimer = (when: When, now: number, last = -Infinity): Timer => {
   const stored = toStored(when, now)
   const missed = when.missed === undefined || when.missed === "once" ? {} : { missed: when.missed }
   const due = stored.at ?? dueFrom(stored, Math.max(now, last + 1))
-  if (due === undefined || Number.isNaN(due)) throw new RangeError(`no due time: ${JSON.stringify(stored)}`)
+  // What cannot be stored would fail later, where no handler can be blamed.
+  if (due === undefined || !(Math.abs(due) <= lastMoment)) {
+    throw new RangeError(`no due time: ${JSON.stringify(when)}`)
+  }
   return { due, when: { ...stored, ...missed }, attempt: 0 }
 }
 

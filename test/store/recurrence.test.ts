@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Option, Schema } from "effect"
+import { Cron, DateTime, Duration, Option, Schema } from "effect"
 import { firing, nextDue, setTimer } from "../../src/store/recurrence.ts"
 import type { Timer } from "../../src/store/entry.ts"
 
@@ -95,9 +95,35 @@ describe("recurrences", () => {
       { every: "0 millis" },
       { cron: "whenever" },
       { cron: "0 3 1 * *", timezone: "Mars/Olympus" },
-      { months: 0.5, from: DateTime.makeUnsafe(0) }
+      { months: 0.5, from: DateTime.makeUnsafe(0) },
+      { months: 1_000_000, from: DateTime.makeUnsafe(1) },
+      { after: Duration.infinity },
+      { after: Duration.days(1e9) },
+      { every: Duration.days(1e9) }
     ] as const)
       assert.throws(() => setTimer(when, 0), undefined, undefined, JSON.stringify(when))
+  })
+
+  it("keeps the time zone of a Cron", () => {
+    const due = (...[when]: [Parameters<typeof setTimer>[0]]) => iso(setTimer(when, at("2026-02-10T00:00:00Z")).due)
+    const nine = Cron.parseUnsafe("0 9 * * *", "Europe/Berlin")
+    assert.strictEqual(due({ cron: nine }), "2026-02-10T08:00:00.000Z")
+    assert.strictEqual(due({ cron: nine, timezone: "Asia/Tokyo" }), "2026-02-10T00:00:00.000Z")
+    assert.strictEqual(due({ cron: Cron.parseUnsafe("0 9 * * *", "+02:00") }), "2026-02-10T07:00:00.000Z")
+  })
+
+  it("refuses a Cron whose expression would mean other times", () => {
+    const fields = { minutes: [30, 0], hours: [0], days: [13], months: [], weekdays: [5] }
+    assert.throws(() => setTimer({ cron: Cron.make({ ...fields, and: true }) }, 0), RangeError)
+    assert.throws(() => setTimer({ cron: Cron.parseUnsafe("0 0 */2 * 1") }, 0), RangeError)
+    assert.throws(
+      () => setTimer({ cron: Cron.parseUnsafe("0 0 * * *", "Europe/Berlin", { onDstOverlap: "later" }) }, 0),
+      RangeError
+    )
+    assert.strictEqual(
+      iso(setTimer({ cron: Cron.make(fields) }, at("2026-02-10T00:00:00Z")).due).slice(0, 10),
+      "2026-02-13"
+    )
   })
 
   const missed = Schema.Literals(["once", "all", "skip"])
