@@ -35,7 +35,10 @@ export interface Turn<out K, in Timer extends string = never> {
   readonly time: DateTime.Utc
   /** A record for another topic, on the partition of its key. A value that breaks the schema or is too large fails the attempt. */
   emit<TK, TV>(topic: Topic<TK, TV>, key: NoInfer<TK>, value: NoInfer<TV>): Effect.Effect<void>
-  /** A status for whoever follows the channel; nothing where there is none. Its id on the channel is the actor's key. */
+  /**
+   * A status for whoever follows the channel; nothing where there is none. Its id on the channel is the actor's key. One that is no JSON or
+   * larger than 1 MiB fails the attempt.
+   */
   report(channel: string | undefined, event: StatusEvent): Effect.Effect<void>
   /** Sets the key's timer of this name, in place of what it was. A due time that is past fires at once. */
   set(timer: Timer, when: When): Effect.Effect<void>

@@ -72,6 +72,8 @@ const named = (self: Attempt) => ({
 
 /** What trying again cannot mend: undecodable bytes, a settle that the broker refuses for what it holds. */
 export const giveUp: AnyDecision = { then: "dead-letter" }
+/** The same without the actor's own turn about it. */
+export const giveUpQuietly: AnyDecision = { then: "dead-letter" }
 
 /**
  * What becomes of an attempt that failed with this cause: by the actor's decision for a typed error, else (a defect, a time-out)
@@ -100,7 +102,7 @@ export const failed = Effect.fnUntraced(function* (
   }
   let next = yield* tell(self, turn, self.state, onGiveUp && ((state) => onGiveUp(state, error, turn)))
   if (then === "dead-letter") {
-    const { deadLetter } = self.definition.handlers
+    const deadLetter = decided === giveUpQuietly ? undefined : self.definition.handlers.deadLetter
     const letter = { id: self.idempotencyKey, cause: description, attempts: self.attempt, source: self.source }
     next = yield* tell(self, turn, next.state, deadLetter && ((state) => deadLetter(state, letter, turn)), next)
   }
@@ -155,7 +157,16 @@ const delayOf = (retry: Retry, attempt: number): number =>
     Duration.toMillis(retry.max ?? "1 hour")
   )
 
+/** A cause is stored with what waits, and goes with a dead letter: there has to be room for it. */
+const mostCause = 4_096
+
 const describe = (error: unknown): string =>
+  Result.getOrElse(
+    Result.try(() => described(error).slice(0, mostCause)),
+    () => "an error that cannot be shown"
+  )
+
+const described = (error: unknown): string =>
   Predicate.hasProperty(error, "_tag")
     ? `${String(error._tag)}${error instanceof Error && error.message !== "" ? `: ${error.message}` : ""}`
     : error instanceof Error

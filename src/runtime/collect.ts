@@ -27,6 +27,8 @@ export interface Emitted extends ProducerRecord {
 export interface Reported {
   readonly channel: string
   readonly event: StatusEvent
+  /** The event's JSON. */
+  readonly value: Uint8Array
 }
 
 /** What every attempt knows about itself. */
@@ -82,9 +84,15 @@ export class CollectingTurn implements Turn<unknown, string> {
   report(channel: string | undefined, event: StatusEvent): Effect.Effect<void> {
     return channel === undefined
       ? Effect.void
-      : Effect.sync(() => {
-          if (this.reported.length === 0) this.reported = [{ channel, event }]
-          else (this.reported as Array<Reported>).push({ channel, event })
+      : Effect.suspend(() => {
+          const each = { channel, event, value: Utf8.encode(JSON.stringify(event)) }
+          const bytes = sizeOf({ key: Utf8.encode(channel), value: each.value, headers: this.about.headers })
+          if (bytes > defaultLimit) {
+            return Effect.die(new RecordTooLarge({ topic: statusTopic.name, bytes, limit: defaultLimit }))
+          }
+          if (this.reported.length === 0) this.reported = [each]
+          else (this.reported as Array<Reported>).push(each)
+          return Effect.void
         })
   }
 
@@ -105,7 +113,7 @@ export class CollectingTurn implements Turn<unknown, string> {
   }
 }
 
-const sizeOf = (record: ProducerRecord): number => {
+const sizeOf = (record: Pick<ProducerRecord, "key" | "value" | "headers">): number => {
   const bytes = overhead + (record.key?.length ?? 0) + (record.value?.length ?? 0)
   return record.headers.reduce((sum, [name, value]) => sum + name.length + value.length + 4, bytes)
 }
@@ -131,14 +139,14 @@ const recordFor = (
 
 /** The two records of a status: in the stream of its channel, and as the newest of its kind and id. */
 export const statusRecords = (
-  { channel, event }: Reported,
+  { channel, event, value }: Reported,
   id: string,
   about: Pick<Circumstances, "now" | "headers">
 ): ReadonlyArray<ProducerRecord> => {
   const key = Utf8.encode(channel)
   const common = {
     partition: partitionFor(key, statusTopic.partitions),
-    value: Utf8.encode(JSON.stringify(event)),
+    value,
     headers: about.headers,
     timestamp: about.now
   }

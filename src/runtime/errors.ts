@@ -52,3 +52,6 @@ export class RecordRefused extends Schema.TaggedError<RecordRefused>()("RecordRe
     return "the broker refused a record of this turn (too large, or invalid)"
   }
 }
+
+/** The actor has no such timer any more. */
+export class TimerUnknown extends Schema.TaggedError<TimerUnknown>()("TimerUnknown", { message: Schema.String }) {}

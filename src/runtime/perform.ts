@@ -1,10 +1,10 @@
 import { Cause, Context, Duration, Effect, Layer, Result } from "effect"
 import type { Scope } from "effect"
 import type { ActorDefinition } from "../actor/actor.ts"
-import { attempt, failed, giveUp } from "./attempt.ts"
+import { attempt, failed, giveUp, giveUpQuietly } from "./attempt.ts"
 import type { Attempt, Outcome } from "./attempt.ts"
 import type { Cell, Task } from "./cell.ts"
-import { RecordRefused, TimedOut } from "./errors.ts"
+import { RecordRefused, TimedOut, TimerUnknown } from "./errors.ts"
 import type { Run } from "./run.ts"
 import { isTraced, traced, traceHeaders } from "./tracing.ts"
 
@@ -23,7 +23,9 @@ export const perform = (run: Run, timedOut: boolean): Effect.Effect<Outcome, nev
     const after = Duration.format(Duration.fromInputUnsafe(definition.timeout))
     return failed(run, Cause.die(new TimedOut({ after })))
   }
-  if (refused.size > 0 && refused.has(run.idempotencyKey)) return failed(run, Cause.fail(new RecordRefused()), giveUp)
+  const refusals = refused.none ? 0 : refused.times(run.idempotencyKey)
+  // The second time it is the dead letter that was refused: what the actor's own turn adds to it is left out.
+  if (refusals > 0) return failed(run, Cause.fail(new RecordRefused()), refusals > 1 ? giveUpQuietly : giveUp)
   const handler = handlerOf(definition, task)
   if (Result.isFailure(handler)) return failed(run, Cause.fail(handler.failure), giveUp)
   run.handler = handler.success
@@ -45,11 +47,13 @@ const spanned = (run: Run): Effect.Effect<Outcome, never, unknown> => {
   })
 }
 
-/** The handler of the timer, or that of the message with the message decoded; the failure: it cannot be. */
+/** The handler of the timer, or that of the message with the message decoded; the failure: it cannot be, or the timer is an older program's. */
 const handlerOf = ({ handlers, inbox }: ActorDefinition, task: Task): Result.Result<Attempt["handler"], unknown> => {
-  if (task._tag === "Timer") return Result.succeed(handlers.timer![task.name]!)
+  const timer = (name: string) =>
+    Result.fromNullishOr(handlers.timer?.[name], () => new TimerUnknown({ message: `no handler for timer ${name}` }))
+  if (task._tag === "Timer") return timer(task.name)
   const { headers, origin, value } = task.message
-  if (origin !== undefined && "timer" in origin.source) return Result.succeed(handlers.timer![origin.source.timer]!)
+  if (origin !== undefined && "timer" in origin.source) return timer(origin.source.timer)
   const message = inbox.codec.decodeValue(value, headers)
   if (Result.isFailure(message)) return Result.fail(message.failure)
   return Result.succeed((state, turn) => handlers.message(state, message.success, turn))

@@ -13,12 +13,12 @@ import { ownTopics } from "./deadLetter.ts"
 import * as Dispatcher from "./dispatcher.ts"
 import { ReplicaError } from "./errors.ts"
 import { partitionStatus } from "./health.ts"
-import { idempotencyKey } from "./identity.ts"
 import { lookUp } from "./lookUp.ts"
 import * as Metrics from "./metrics.ts"
 import * as Ownership from "./ownership.ts"
 import { Partition } from "./partition.ts"
 import { resources } from "./perform.ts"
+import { Refusals } from "./refusals.ts"
 import { withinMemory } from "./restore.ts"
 import * as Settler from "./settler.ts"
 import type { Replica, ReplicaOptions, ReplicaStatus } from "./shape.ts"
@@ -53,7 +53,7 @@ export const make = Effect.fnUntraced(function* (
   const sessionTimeout = Duration.toMillis(options.sessionTimeout ?? "10 seconds")
   const codec = Codec.make(definition)
   const meter = yield* Metrics.make(actor.name)
-  const refused = new Set<string>()
+  const refused = new Refusals()
   const creation = Creation.make(kafka.topics, definition.inbox.name)
   const died = yield* Deferred.make<never, KafkaError | ReplicaError>()
   const member = yield* Deferred.make<Member>()
@@ -94,13 +94,10 @@ export const make = Effect.fnUntraced(function* (
         member: Deferred.await(member),
         partitions,
         ensure: creation.ensure,
-        settled: ({ included, partition }) => {
+        settled: (set) => {
+          const { partition } = set
           progress++
-          if (refused.size > 0) {
-            for (const { cell, task } of included) {
-              if (task !== undefined) refused.delete(idempotencyKey(partition, cell, task))
-            }
-          }
+          refused.settled(set)
           const fits = Effect.catch(withinMemory(partition), (error) => Deferred.fail(died, error))
           if (!partition.paused || !partition.roomy) return fits
           partition.paused = false
@@ -108,10 +105,11 @@ export const make = Effect.fnUntraced(function* (
         },
         lookAgain: alarm.lookAgain,
         rebuild: Effect.suspend(() => ownership!.rebuild),
-        refused: ({ partition }, id) => {
-          refused.add(id)
-          return ownership!.retake(partition)
-        }
+        refused: ({ partition }, id) =>
+          Effect.andThen(
+            refused.add(id),
+            Effect.suspend(() => ownership!.retake(partition))
+          )
       })
       settler = settle
       const turns = Turns.make({

@@ -8,6 +8,7 @@ import type { Cell, Running, Task } from "./cell.ts"
 import type { StateCodec } from "./codec.ts"
 import { idempotencyKey, sourceOf } from "./identity.ts"
 import type { Partition } from "./partition.ts"
+import type { Refusals } from "./refusals.ts"
 
 /** A message that has been retried for longer, in milliseconds, is given up on: 7 days, as long as an inbox keeps it by default. */
 const longestWait = 7 * 86_400_000
@@ -16,8 +17,7 @@ const longestWait = 7 * 86_400_000
 export interface Performance {
   readonly definition: ActorDefinition
   readonly codec: StateCodec
-  /** Idempotency keys of turns whose records the broker refused, until their dead letter is settled: a replay may try again. */
-  readonly refused: ReadonlySet<string>
+  readonly refused: Refusals
 }
 
 /** A key of a partition. */

@@ -75,7 +75,7 @@ export const turn = <K, M, S, E, R>(
         key: Result.getOrThrow(declared.codec.decodeKey(key)) as unknown,
         value: Result.getOrThrow(declared.codec.decodeValue(value, headers)) as unknown
       })),
-      reported: result.reported,
+      reported: result.reported.map(({ channel, event }) => ({ channel, event })),
       timers,
       verdict: verdicts[result.ending._tag],
       ...(result.ending._tag === "Settled" ? {} : { cause: result.ending.cause })

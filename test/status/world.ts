@@ -33,7 +33,9 @@ export const makeWorld = Effect.gen(function* () {
   const report = Effect.fnUntraced(function* (...statuses: ReadonlyArray<Status>) {
     const about = { now: yield* Clock.currentTimeMillis, headers: [] }
     yield* transactor.commit({
-      records: statuses.flatMap(({ channel, event, id }) => statusRecords({ channel, event }, id, about))
+      records: statuses.flatMap(({ channel, event, id }) =>
+        statusRecords({ channel, event, value: Buffer.from(JSON.stringify(event)) }, id, about)
+      )
     })
   })
 

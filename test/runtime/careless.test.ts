@@ -1,0 +1,155 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Duration, Effect, Layer, Option, Schema } from "effect"
+import { TestClock } from "effect/testing"
+import { Actor, Actors, Kafka, Log, Topic, Topology } from "../../src/index.ts"
+import type { AnyActor, KafkaError } from "../../src/index.ts"
+import * as Embedded from "../../src/kafka/embedded/embedded.ts"
+import { readLetter } from "../../src/runtime/deadLetter.ts"
+import { readPartition, readState } from "../../src/testing/reading.ts"
+
+class Unwell extends Schema.TaggedError<Unwell>()("Unwell", { message: Schema.String }) {}
+
+const orders = Topic.make("orders", { value: Schema.String, partitions: 1 })
+const receipts = Topic.make("receipts", { value: Schema.String, partitions: 1 })
+/** The broker takes no larger receipt; the declaration does not say so. */
+const limit = 600
+
+const spec = { inbox: orders, emits: [receipts], state: Schema.String, initial: "" }
+
+/** Handles what it is told to, badly. */
+const clerk = Actor.make("clerk", { ...spec, timers: ["later"] })
+  .handle({
+    message: Effect.fnUntraced(function* (_, order, turn) {
+      switch (order) {
+        case "set":
+          yield* turn.set("later", { after: "1 minute" })
+          break
+        case "never":
+          yield* turn.set("later", { after: Duration.infinity })
+          break
+        case "not JSON":
+          yield* turn.report("channel", { kind: "sum", sum: 1n })
+          break
+        case "too much":
+          yield* turn.report("channel", { kind: "sum", sum: "1".repeat(2_000_000) })
+          break
+        case "nothing to show":
+          return yield* Effect.die(Object.create(null))
+        case "long story":
+          return yield* new Unwell({ message: "x".repeat(2_000_000) })
+        case "refused":
+          return yield* Effect.die("refused")
+      }
+      return order
+    }),
+    timer: { later: () => Effect.succeed("later") },
+    deadLetter: Effect.fnUntraced(function* (_, letter, turn) {
+      if (letter.cause === "refused" || letter.cause.startsWith("RecordRefused")) {
+        yield* turn.emit(receipts, turn.key, "x".repeat(limit))
+      }
+      return "dead"
+    })
+  })
+  .errors({ Unwell: "hold" })
+
+const process = (actor: AnyActor) =>
+  Effect.gen(function* () {
+    const kafka = yield* Kafka
+    yield* kafka.topics.ensure([{ ...receipts.spec, maxMessageBytes: limit }])
+    const log = Context.get(yield* Layer.build(Log.layer), Log)
+    const layer = Topology.layer(Topology.make("test", actor)) as Layer.Layer<Actors, KafkaError, Kafka>
+    const actors = Context.get(yield* Layer.build(layer), Actors)
+    const quiet = Effect.gen(function* () {
+      for (let calm = 0; calm < 3;) {
+        yield* Effect.repeat(Effect.yieldNow, { times: 50 })
+        calm = (yield* actors.busy) ? 0 : calm + 1
+        yield* TestClock.adjust(200)
+      }
+    })
+    yield* quiet
+    return {
+      send: (key: string, order: string) => log.append(orders, key, order),
+      quiet,
+      restarts: Effect.sync(() => actors.status().find(({ name }) => name === "clerk")!.replicas[0]!.restarts)
+    }
+  })
+
+const outcome = Effect.gen(function* () {
+  const kafka = yield* Kafka
+  const state = (key: string) =>
+    Effect.map(
+      readState(kafka, clerk, key),
+      Option.getOrElse(() => "")
+    )
+  const dead = yield* readPartition(kafka, { topic: "clerk.dead-letters", partition: 0 })
+  return {
+    states: [yield* state("bad"), yield* state("good")],
+    letters: dead.map((record) => readLetter(record)!.error.slice(0, 40))
+  }
+})
+
+const handling = (order: string) =>
+  Effect.gen(function* () {
+    const { quiet, restarts, send } = yield* process(clerk)
+    yield* send("bad", order)
+    yield* send("good", "order")
+    yield* quiet
+    yield* TestClock.adjust("10 seconds")
+    yield* quiet
+    return { ...(yield* outcome), restarts: yield* restarts }
+  }).pipe(Effect.scoped, Effect.provide(Embedded.layerMemory))
+
+describe("a handler's carelessness is a failed attempt, and never the end of its replica:", () => {
+  const dies = {
+    never: "RangeError: no due time",
+    "not JSON": "TypeError: Do not know how to serialize",
+    "too much": "RecordTooLarge: a record of",
+    "nothing to show": "an error that cannot be shown"
+  }
+  for (const [order, cause] of Object.entries(dies)) {
+    it.effect(order, () =>
+      Effect.gen(function* () {
+        const { letters, restarts, states } = yield* handling(order)
+        assert.deepStrictEqual([states, restarts], [["dead", "order"], 0])
+        assert.deepStrictEqual([letters.length, letters[0]?.startsWith(cause)], [1, true], letters[0])
+      })
+    )
+  }
+
+  it.effect("an error with a long story is held, if that is decided", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* handling("long story"), { states: ["", "order"], letters: [], restarts: 0 })
+    })
+  )
+
+  it.effect("a dead letter goes without what its own turn adds, where the broker refuses that", () =>
+    Effect.gen(function* () {
+      const { letters, ...rest } = yield* handling("refused")
+      assert.deepStrictEqual(rest, { states: ["", "order"], restarts: 0 })
+      assert.deepStrictEqual(
+        letters.map((letter) => letter.slice(0, 13)),
+        ["RecordRefused"]
+      )
+    })
+  )
+})
+
+it.effect("a timer that the actor has no more is a dead letter", () =>
+  Effect.gen(function* () {
+    yield* Effect.gen(function* () {
+      const { quiet, send } = yield* process(clerk)
+      yield* send("bad", "set")
+      yield* quiet
+    }).pipe(Effect.scoped)
+    yield* TestClock.adjust("2 minutes")
+    const newer = Actor.make("clerk", spec).handle({ message: (_, order) => Effect.succeed(order) })
+    const { quiet, restarts, send } = yield* process(newer)
+    yield* send("good", "order")
+    yield* quiet
+    assert.strictEqual(yield* restarts, 0)
+    assert.deepStrictEqual(yield* outcome, {
+      states: ["set", "order"],
+      letters: ["TimerUnknown: no handler for timer later"]
+    })
+  }).pipe(Effect.scoped, Effect.provide(Embedded.layerMemory))
+)
