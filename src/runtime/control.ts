@@ -159,10 +159,11 @@ const skip = (partition: Partition, cell: Cell, now: number): Written => {
     outputs.push(deadLetter(partition, cell, task, "skipped by an operator", now))
     entries.push(advance(partition, cell, name, timer, now))
   }
-  const { running, wait } = cell
+  const { wait } = cell
   const [message] = cell.parked
-  // A message that runs cannot be skipped: its outcome is on the way.
-  if (message === undefined || running !== undefined) return { entries, outputs }
+  // A message that runs, or has run out of time, cannot be skipped: its outcome is on the way.
+  const isRunning = (cell.running?.task ?? cell.timedOut)?._tag === "Message"
+  if (message === undefined || isRunning) return { entries, outputs }
   if (wait === undefined && cell.paused === undefined) return { entries, outputs }
   const task = { _tag: "Message", message, attempt: wait?.attempt ?? 0 } as const
   const cause = wait === undefined ? "while its key was paused" : wait.cause

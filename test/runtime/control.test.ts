@@ -9,7 +9,7 @@ import type { Partition } from "../../src/runtime/partition.ts"
 import { restoreRecord } from "../../src/runtime/restore.ts"
 import { transaction } from "../../src/runtime/settle.ts"
 import { nextTask } from "../../src/runtime/task.ts"
-import { batchOf, fiber, outcomeOf, partitionOf, record } from "./world.ts"
+import { batchOf, fiber, handled, outcomeOf, partitionOf, record } from "./world.ts"
 
 const utf8 = new TextEncoder()
 const message = (offset: number): KafkaRecord => ({ ...record(offset, "a"), value: utf8.encode("1") })
@@ -191,6 +191,44 @@ describe("an operator's command", () => {
     const cell = partition.cells.get("a")!
     assert.isTrue(run(partition, cell, "Settled"))
     assert.isFalse(settled(partition).records.some(({ topic }) => topic === "sum.dead-letters"))
+  })
+
+  it("skips no message whose time-out is still to be told: the one behind it would be lost instead", () => {
+    const partition = partitionOf()
+    for (const offset of [0, 1]) admit(partition, message(offset))
+    const cell = partition.cells.get("a")!
+    const retry = { _tag: "Retry", cause: "Unavailable", delay: 10 } as const
+    handled(partition, cell, nextTask(partition, cell, 0)!, retry)
+    const task = nextTask(partition, cell, 10)!
+    partition.started(cell, { task, since: 10, fiber })
+    cell.timedOut = task
+    partition.stopped(cell)
+    admit(partition, command(2, "skip"))
+    assert.strictEqual(nextTask(partition, cell, 10), task)
+    cell.timedOut = undefined
+    handled(partition, cell, task, { _tag: "DeadLetter", cause: "TimedOut" }, 10)
+    assert.deepStrictEqual(
+      cell.parked.map(({ offset }) => offset),
+      [1]
+    )
+    assert.strictEqual(settled(partition).records.filter(({ topic }) => topic === "sum.dead-letters").length, 1)
+  })
+
+  it("skips a held message while a timer of its key runs", () => {
+    const partition = partitionOf()
+    admit(partition, message(0))
+    const cell = partition.cells.get("a")!
+    run(partition, cell, "Hold")
+    settled(partition)
+    setTimer(partition, cell, "due", { due: 5, when: { at: 5 }, attempt: 0 })
+    cell.ring("due")
+    const task = nextTask(partition, cell, 5)!
+    partition.started(cell, { task, since: 5, fiber })
+    admit(partition, command(1, "skip"))
+    partition.stopped(cell)
+    complete(partition, cell, task, outcomeOf(cell, { _tag: "Settled" }), 6)
+    assert.isTrue(cell.free)
+    assert.strictEqual(settled(partition).records.filter(({ topic }) => topic === "sum.dead-letters").length, 1)
   })
 
   it("passes over what is another actor's or cannot be read", () => {
