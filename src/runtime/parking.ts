@@ -36,8 +36,8 @@ export const parkAll = (partition: Partition, cell: Cell): void => {
 }
 
 /**
- * Parks the started messages that have held the prefix for too long, while their handlers run on. What is not started
- * yet only waits for a worker and is never parked for that. Answers when to look again; undefined: when something changes.
+ * Parks the messages that have held the prefix for too long, while their handlers run on, or the handler of a timer of their key. What
+ * only waits for a worker is never parked for that. Answers when to look again; undefined: when something changes.
  */
 export const parkHolders = (partition: Partition, now: number): number | undefined => {
   const { capacity, definition, holdLimit } = partition.around
@@ -47,7 +47,7 @@ export const parkHolders = (partition: Partition, now: number): number | undefin
     const holder = partition.window.holder()
     if (holder === undefined) return undefined
     const { running } = holder.cell
-    if (running?.task._tag !== "Message" || running.task.message !== holder) return undefined
+    if (running === undefined) return undefined
     const until = running.since + holdLimit
     if (until > now && partition.window.done * 2 < capacity) return until
     parkAll(partition, holder.cell)

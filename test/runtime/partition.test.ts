@@ -7,7 +7,7 @@ import { noHeaders } from "../../src/kafka/records.ts"
 import type { KafkaRecord, ProducerRecord } from "../../src/kafka/records.ts"
 import type { Ending, Outcome } from "../../src/runtime/attempt.ts"
 import type { Cell, Task } from "../../src/runtime/cell.ts"
-import { complete } from "../../src/runtime/completion.ts"
+import { complete, setTimer } from "../../src/runtime/completion.ts"
 import { restoreRecord } from "../../src/runtime/restore.ts"
 import { nextTask, wants } from "../../src/runtime/task.ts"
 import { admit as take } from "../../src/runtime/admission.ts"
@@ -198,6 +198,26 @@ describe("a partition", () => {
     finish(partition, partition.cells.get("c")!)
     assert.isUndefined(parkHolders(partition, 0))
     assert.strictEqual(partition.cells.get("a")!.parked.length, 1)
+  })
+
+  it("parks what waits for a timer of its key that runs on, in order", () => {
+    const { partition } = bench()
+    const { committed, settle } = log()
+    const a = partition.cell("a")
+    setTimer(partition, a, "due", { due: 5, when: { at: 5 }, attempt: 0 })
+    a.ring("due")
+    start(partition, a, 5)
+    admit(partition, [record(0, "a"), record(1, "b"), record(2, "a")])
+    const b = partition.cells.get("b")!
+    start(partition, b)
+    finish(partition, b)
+    assert.strictEqual(parkHolders(partition, 1_004), 1_005)
+    parkHolders(partition, 1_005)
+    settle(partition)
+    assert.strictEqual(committed(), 3)
+    finish(partition, a)
+    while (start(partition, a, 2_000) !== undefined) finish(partition, a)
+    assert.strictEqual(a.json, JSON.stringify(["timer 5", "0", "2"]))
   })
 
   it("never parks a message that only waits for a worker", () => {
