@@ -41,9 +41,9 @@ const admitRecord = (partition: Partition, record: KafkaRecord, next: number, no
     const order = isOurs ? Option.getOrUndefined(commandOf(record)) : undefined
     return command(partition, message, order, now, letters)
   }
-  if (Result.isFailure(key)) return discard(partition, message, record, key.failure.message)
+  if (Result.isFailure(key)) return discard(partition, message, record, key.failure.message, now)
   if (cell.parked.length > 0 || cell.paused !== undefined) {
-    return isCrowded(cell) ? discard(partition, message, record, "ParkedQueueFull") : park(partition, message)
+    return isCrowded(cell) ? discard(partition, message, record, "ParkedQueueFull", now) : park(partition, message)
   }
   cell.enqueue(message)
   if (cell.running === undefined) partition.around.wake(partition, cell)
@@ -85,12 +85,12 @@ const command = (
 }
 
 /** To the dead letters, its bytes untouched. */
-const discard = (partition: Partition, message: Message, record: KafkaRecord, cause: string): void => {
+const discard = (partition: Partition, message: Message, record: KafkaRecord, cause: string, now: number): void => {
   partition.window.finish(message, message.bytes)
-  const { offset, timestamp } = record
+  const { offset } = record
   const source = { topic: partition.topic, partition: partition.partition, offset }
   const letter = { id: `${partition.topic}/${partition.partition}/${offset}`, cause, attempts: 1, source }
   const dead = { ...record, topic: partition.deadLetters, partition: partition.partition, letter }
-  const outputs = [deadLetterRecord({ ...dead, failedAt: timestamp })]
+  const outputs = [deadLetterRecord({ ...dead, failedAt: now })]
   partition.finish({ cell: message.cell, offset, outputs, entries: [] })
 }

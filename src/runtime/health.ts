@@ -61,7 +61,9 @@ export const partitionStatus = (partition: Partition, circumstances: Circumstanc
   const stuck: Array<Holder> = []
   for (const cell of partition.waiting) {
     parked += cell.parked.length
-    oldest = Math.min(oldest, cell.parked[0]?.timestamp ?? Infinity)
+    const [first] = cell.parked
+    // Its producer's clock, whatever that says.
+    if (first !== undefined) oldest = Math.min(oldest, Math.max(0, Math.min(first.timestamp, circumstances.now)))
     const holder = heldByOperator(cell)
     if (holder !== undefined) stuck.push(holder)
   }

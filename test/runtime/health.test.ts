@@ -47,6 +47,15 @@ describe("what holds a partition", () => {
     assert.deepInclude(heldAt(partition, 30_000), { key: "a", cause: "its handler is running" })
   })
 
+  it("is told also where a producer's clock told no date", () => {
+    const partition = partitionOf()
+    admit(partition, batchOf([{ ...record(0, "a"), timestamp: 9e15 }]), 0)
+    const cell = partition.cells.get("a")!
+    handled(partition, cell, nextTask(partition, cell, 0)!, { _tag: "Hold", cause: "Declined" })
+    const { held, oldestParked } = partitionStatus(partition, { ...calm, now: 1_000 })
+    assert.deepStrictEqual([held?.cause, oldestParked], ["Declined", "1970-01-01T00:00:01.000Z"])
+  })
+
   it("is the transaction that stays open, before the messages behind it", () => {
     const partition = partitionOf()
     admit(partition, batchOf([record(0, "a")]), 0)

@@ -8,6 +8,7 @@ import type { KafkaRecord, ProducerRecord } from "../../src/kafka/records.ts"
 import type { Ending, Outcome } from "../../src/runtime/attempt.ts"
 import type { Cell, Task } from "../../src/runtime/cell.ts"
 import { complete, setTimer } from "../../src/runtime/completion.ts"
+import { readLetter } from "../../src/runtime/deadLetter.ts"
 import { restoreRecord } from "../../src/runtime/restore.ts"
 import { nextTask, wants } from "../../src/runtime/task.ts"
 import { admit as take } from "../../src/runtime/admission.ts"
@@ -59,8 +60,12 @@ const record = (offset: number, key: string): KafkaRecord => ({
   headers: noHeaders
 })
 
-const admit = (partition: Partition, records: ReadonlyArray<KafkaRecord>, nextOffset = records.at(-1)!.offset + 1) =>
-  take(partition, { topic: "numbers", partition: 0, records, fromOffset: 0, nextOffset, endOffset: nextOffset }, 0)
+const admit = (
+  partition: Partition,
+  records: ReadonlyArray<KafkaRecord>,
+  nextOffset = records.at(-1)!.offset + 1,
+  now = 0
+) => take(partition, { topic: "numbers", partition: 0, records, fromOffset: 0, nextOffset, endOffset: nextOffset }, now)
 
 const start = (partition: Partition, cell: Cell, now = 0): Task | undefined => {
   const task = nextTask(partition, cell, now)
@@ -227,6 +232,30 @@ describe("a partition", () => {
     finish(partition, partition.cells.get("b")!)
     assert.isUndefined(parkHolders(partition, 1e9))
     assert.strictEqual(partition.cells.get("a")!.parked.length, 0)
+  })
+
+  it("dates a dead letter by its own clock: its producer's may be old enough to be deleted, or no date at all", () => {
+    const { partition } = bench()
+    admit(
+      partition,
+      [
+        { ...record(0, "a"), key: null, timestamp: 0 },
+        { ...record(1, "a"), key: null, timestamp: 9e15 }
+      ],
+      2,
+      1_000
+    )
+    const outputs = partition.settleSet(10, 1e6)!.included.flatMap(({ outputs }) => outputs)
+    assert.deepStrictEqual(
+      outputs.map(({ headers, timestamp }) => [
+        timestamp,
+        readLetter({ ...outputs[0]!, headers, offset: 0 })?.failedAt
+      ]),
+      [
+        [1_000, "1970-01-01T00:00:01.000Z"],
+        [1_000, "1970-01-01T00:00:01.000Z"]
+      ]
+    )
   })
 
   it("sends a key it cannot read to the dead letters, and a misplaced one to its partition", () => {
