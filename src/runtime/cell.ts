@@ -14,8 +14,8 @@ export class Message implements StoredMessage, Slot {
   readonly cell: Cell
   readonly offset: number
   readonly timestamp: number
-  readonly value: Uint8Array | null
-  readonly headers: StoredMessage["headers"]
+  value: Uint8Array | null
+  headers: StoredMessage["headers"]
   readonly next: number
   readonly bytes: number
   done: boolean
@@ -32,6 +32,18 @@ export class Message implements StoredMessage, Slot {
     this.bytes = bytes
     this.done = done
     this.origin = stored.origin
+  }
+}
+
+/** A copy, where they are a small part of what they lie in. */
+const owned = (bytes: Uint8Array): Uint8Array =>
+  bytes.buffer.byteLength > 2 * bytes.length + 256 ? new Uint8Array(bytes) : bytes
+
+/** It may wait for long, and the bytes it came with need not wait with it. */
+const detach = (message: Message): void => {
+  message.value = message.value && owned(message.value)
+  if (message.headers.length > 0) {
+    message.headers = message.headers.map(([name, value]) => [name, owned(value)] as const)
   }
 }
 
@@ -99,6 +111,7 @@ export class Cell {
 
   park(message: Message): void {
     if (this.parked === noMessages) this.parked = []
+    detach(message)
     this.parked.push(message)
     this.parkedBytes += message.bytes
   }

@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer"
 import { jsonText } from "../actor/topic.ts"
 import * as Utf8 from "../actor/utf8.ts"
 import type { Header } from "../kafka/records.ts"
+import * as Headers from "./headers.ts"
 
 /**
  * The entries of an actor's changelog. An entry's key is
@@ -15,7 +16,7 @@ import type { Header } from "../kafka/records.ts"
  * | --- | --- | --- |
  * | state | – | the state's JSON |
  * | timer | name (UTF-8) | `Timer` as JSON |
- * | parked | inbox offset (8 bytes) | head (JSON, length-prefixed) and the message's own bytes |
+ * | parked | inbox offset (8 bytes) | head (JSON, length-prefixed), the message's headers (`Headers.encode`) and its own bytes |
  * | wait | – | `Wait` as JSON: why the key's first parked message waits |
  * | pause | – | `Pause` as JSON: an operator has paused the key |
  * | position | – (the actor key is empty) | `Position` as JSON |
@@ -117,7 +118,10 @@ const ParkedHead = Schema.Struct({
   timestamp: Schema.Finite,
   tombstone: Schema.Boolean,
   origin: Schema.optionalKey(Origin),
-  headers: Schema.Array(Schema.Tuple([Schema.String, Schema.Uint8ArrayFromBase64]))
+  /** Length of what follows. */
+  headerBytes: Schema.optionalKey(Schema.Finite),
+  /** As earlier programs wrote them. */
+  headers: Schema.optionalKey(Schema.Array(Schema.Tuple([Schema.String, Schema.Uint8ArrayFromBase64])))
 })
 
 const json = <T>(schema: Schema.Codec<T, any, never, never>) => {
@@ -148,28 +152,31 @@ export interface StoredMessage {
 }
 
 export const parkedValue = (message: StoredMessage): Uint8Array => {
+  const headers = message.headers.length === 0 ? none : Headers.encode(message.headers)
   const head = parkedHead.encode({
     timestamp: message.timestamp,
     tombstone: message.value === null,
-    headers: message.headers.map(([name, value]) => [name, value] as const),
+    headerBytes: headers.length,
     ...(message.origin === undefined ? {} : { origin: message.origin })
   })
   const value = message.value ?? none
-  const bytes = new Uint8Array(4 + head.length + value.length)
+  const bytes = new Uint8Array(4 + head.length + headers.length + value.length)
   new DataView(bytes.buffer).setUint32(0, head.length)
   bytes.set(head, 4)
-  bytes.set(value, 4 + head.length)
+  bytes.set(headers, 4 + head.length)
+  bytes.set(value, 4 + head.length + headers.length)
   return bytes
 }
 
 export const decodeParked = (offset: number, bytes: Uint8Array): StoredMessage => {
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
   const head = parkedHead.decode(bytes.subarray(4, 4 + length))
+  const end = 4 + length + (head.headerBytes ?? 0)
   return {
     offset,
     timestamp: head.timestamp,
-    value: head.tombstone ? null : bytes.subarray(4 + length),
-    headers: head.headers,
+    value: head.tombstone ? null : bytes.subarray(end),
+    headers: head.headers ?? Headers.decode(bytes.subarray(4 + length, end)),
     ...(head.origin === undefined ? {} : { origin: head.origin })
   }
 }

@@ -92,6 +92,18 @@ describe("what waits behind one key", () => {
     })
   }
 
+  it("keeps none of the bytes that it came with, read from the inbox or restored", () => {
+    const batch = new Uint8Array(262_144)
+    const partition = holding()
+    const headers = [["trace", batch.subarray(1_000, 1_010)]] as const
+    admit(partition, batchOf([{ ...record(1, "a"), value: batch.subarray(0, 100), headers }]), 0)
+    for (const each of [partition, restored(partition)]) {
+      const { value, headers } = each.cells.get("a")!.parked[1]!
+      assert.deepStrictEqual([value!.length, headers[0]![1].length], [100, 10])
+      for (const { buffer } of [value!, headers[0]![1]]) assert.isBelow(buffer.byteLength, 1_000)
+    }
+  })
+
   it("frees its room as it is handled", () => {
     const cell = holding().cells.get("a")!
     assert.isAbove(cell.parkedBytes, 0)
