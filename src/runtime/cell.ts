@@ -47,16 +47,19 @@ const detach = (message: Message): void => {
   }
 }
 
-/** What a key does next. */
-export type Task =
-  | { readonly _tag: "Message"; readonly message: Message; readonly attempt: number }
-  | { readonly _tag: "Timer"; readonly name: string; readonly timer: Timer; readonly attempt: number }
+/** What a key does next. `isQuiet`: the actor's own turn about its end has run out of time as well, and is left out. */
+export type Task = { readonly attempt: number; readonly isQuiet?: true } & (
+  | { readonly _tag: "Message"; readonly message: Message }
+  | { readonly _tag: "Timer"; readonly name: string; readonly timer: Timer }
+)
 
 export interface Running {
   readonly task: Task
   /** Milliseconds since the epoch. */
   readonly since: number
   readonly fiber: Fiber.Fiber<unknown, unknown>
+  /** It is about an attempt that ran out of time. */
+  readonly isLate?: boolean
 }
 
 const noMessages: Array<Message> = []

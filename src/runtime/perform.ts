@@ -9,7 +9,7 @@ import type { Run } from "./run.ts"
 import { isTraced, traced, traceHeaders } from "./tracing.ts"
 
 /** Runs one task of a key: decodes, calls the handler, applies the actor's decisions. Never fails. */
-export const perform = (run: Run, timedOut: boolean): Effect.Effect<Outcome, never, unknown> => {
+export const perform = (run: Run): Effect.Effect<Outcome, never, unknown> => {
   const { at, performance, task } = run
   const { codec, definition, refused } = performance
   const key = definition.inbox.codec.keyFrom(at.cell.key)
@@ -19,9 +19,9 @@ export const perform = (run: Run, timedOut: boolean): Effect.Effect<Outcome, nev
   run.key = key.success
   run.state = state.success
   if (task._tag === "Message") run.headers = traceHeaders(task.message.headers)
-  if (timedOut) {
+  if (run.isLate) {
     const after = Duration.format(Duration.fromInputUnsafe(definition.timeout))
-    return failed(run, Cause.die(new TimedOut({ after })))
+    return failed(run, Cause.die(new TimedOut({ after })), task.isQuiet === true ? giveUpQuietly : undefined)
   }
   const refusals = refused.none ? 0 : refused.times(run.idempotencyKey)
   // The second time it is the dead letter that was refused: what the actor's own turn adds to it is left out.

@@ -40,12 +40,16 @@ export class Run implements Running, Attempt {
   /** The trace context that it came with, or that of its own span. */
   headers: ReadonlyArray<Header> = noHeaders
 
-  constructor(performance: Performance, at: Place, task: Task, since: number, fiber: Fiber.Fiber<unknown, unknown>) {
+  readonly isLate: boolean
+
+  constructor(performance: Performance, at: Place, told: Pick<Running, "task" | "since" | "fiber">, isLate: boolean) {
+    const { fiber, since, task } = told
     this.performance = performance
     this.at = at
     this.task = task
     this.since = since
     this.fiber = fiber
+    this.isLate = isLate
   }
 
   get definition() {

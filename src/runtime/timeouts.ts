@@ -31,8 +31,9 @@ export const make = Effect.fnUntraced(function* (around: {
         const times = (seen.get(cell.running!) ?? 0) + 1
         seen.set(cell.running!, times)
         if (times <= looks) continue
-        cell.timedOut = cell.running!.task
-        cell.running!.fiber.interruptUnsafe()
+        const { fiber, isLate, task } = cell.running!
+        cell.timedOut = isLate === true ? { ...task, isQuiet: true } : task
+        fiber.interruptUnsafe()
       }
     }
   })

@@ -54,12 +54,12 @@ export const make = (around: Surroundings): Turns => ({
       if (partition.unsettled > unsettled) around.finished(at, now, undefined)
       return undefined
     }
-    const timedOut = cell.timedOut === task
+    const isLate = cell.timedOut === task
     cell.timedOut = undefined
     around.started()
-    const run = new Run(around.performance, at, task, now, worker)
+    const run = new Run(around.performance, at, { task, since: now, fiber: worker }, isLate)
     partition.started(cell, run)
-    return { run, effect: perform(run, timedOut) }
+    return { run, effect: perform(run) }
   },
   end: (run, outcome) => {
     const { at, since, task } = run

@@ -134,6 +134,27 @@ describe("a handler's carelessness is a failed attempt, and never the end of its
   )
 })
 
+it.effect("a dead letter goes without its own turn, where that runs out of time", () => {
+  const actor = Actor.make("clerk", { ...spec, timeout: "1 second" }).handle({
+    message: (_, order) => (order === "order" ? Effect.succeed(order) : Effect.die("bad")),
+    deadLetter: () => Effect.never
+  })
+  return Effect.gen(function* () {
+    const { quiet, send } = yield* process(actor)
+    yield* send("bad", "bad")
+    yield* send("bad", "order")
+    for (let second = 0; second < 20; second++) {
+      yield* Effect.repeat(Effect.yieldNow, { times: 100 })
+      yield* TestClock.adjust("1 second")
+    }
+    yield* quiet
+    assert.deepStrictEqual(yield* outcome, {
+      states: ["order", ""],
+      letters: ["TimedOut: the handler ran for more than "]
+    })
+  }).pipe(Effect.scoped, Effect.provide(Embedded.layerMemory))
+})
+
 it.effect("a timer that the actor has no more is a dead letter", () =>
   Effect.gen(function* () {
     yield* Effect.gen(function* () {
