@@ -107,7 +107,15 @@ const keyCodec = <K>(schema: Schema.Codec<K, string, never, never>): KeyCodec<K>
   return {
     encodeKey: (key) => Utf8.encode(encode(key)),
     decodeKey: decoder("key", decode),
-    keyFrom: (text) => Result.mapError(decode(text), (issue) => undecodable("key", issue))
+    // A schema's own functions may throw.
+    keyFrom: (text) =>
+      Result.mapError(
+        Result.flatMap(
+          Result.try(() => decode(text)),
+          (decoded) => decoded
+        ),
+        (issue) => undecodable("key", issue)
+      )
   }
 }
 /** Any text is a key: there is nothing to check. */

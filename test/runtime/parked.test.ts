@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option, Schema } from "effect"
+import { Effect, Option, Schema, SchemaGetter } from "effect"
 import { TestClock } from "effect/testing"
 import { Actor, Topic, Topology } from "../../src/index.ts"
 import { admit } from "../../src/runtime/admission.ts"
@@ -109,6 +109,23 @@ describe("what waits behind one key", () => {
     assert.isAbove(cell.parkedBytes, 0)
     cell.unpark()
     assert.strictEqual(cell.parkedBytes, 0)
+  })
+})
+
+describe("a key on which its schema throws", () => {
+  it("goes to the dead letters", () => {
+    const key = Schema.String.pipe(
+      Schema.decodeTo(Schema.instanceOf(URL), {
+        decode: SchemaGetter.transform((text: string) => new URL(text)),
+        encode: SchemaGetter.transform(({ href }: URL) => href)
+      })
+    )
+    const sites = Topic.make("numbers", { key, value: Schema.Int, partitions: 1 })
+    const { definition } = Actor.make("sum", { inbox: sites }).handle({ message: () => Effect.void })
+    const partition = partitionOf({ definition })
+    admit(partition, batchOf([record(0, "nonsense"), record(1, "https://example.org/")]), 0)
+    assert.strictEqual(causes(partition).length, 1)
+    assert.deepStrictEqual([...partition.cells.keys()], ["https://example.org/"])
   })
 })
 
