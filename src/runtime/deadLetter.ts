@@ -127,14 +127,19 @@ export const readLetter = (record: KafkaRecord): Letter | undefined => {
           offset: Number(own.get("sixfold-source-offset"))
         }
       : { timer, due: Date.parse(own.get("sixfold-due") ?? "") }
+  const replays = Number(own.get(replaysHeader) ?? 0)
+  const attempts = Number(own.get("sixfold-attempts"))
+  const numbers = [replays, attempts, ...("timer" in source ? [source.due] : [source.partition, source.offset])]
+  // Whoever may write to the topic may write what is none.
+  if (!numbers.every(Number.isSafeInteger)) return undefined
   return {
     timestamp,
     key,
     value,
     headers: headers.slice(0, first),
     error: own.get(firstHeader)!,
-    attempts: Number(own.get("sixfold-attempts")),
+    attempts,
     failedAt: own.get("sixfold-failed-at") ?? "",
-    origin: { id, source, replays: Number(own.get(replaysHeader) ?? 0) }
+    origin: { id, source, replays }
   }
 }

@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option, Schema } from "effect"
+import { DateTime, Effect, Option, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Actor, Actors, Topic, Topology } from "../../src/index.ts"
 import { Kafka } from "../../src/kafka/kafka.ts"
 import type { Log } from "../../src/runtime/log.ts"
+import { deadLetterRecord, readLetter } from "../../src/runtime/deadLetter.ts"
 import { letterAt, LettersDone } from "../../src/runtime/letters.ts"
 import * as Entry from "../../src/store/entry.ts"
 import { TestKit } from "../../src/testing/testKit.ts"
@@ -59,6 +60,23 @@ const open = Effect.flatMap(letters, (letters) => letters.list(undefined, 100))
 const only = Effect.map(open, ({ letters }) => {
   assert.strictEqual(letters.length, 1)
   return letters[0]!
+})
+
+describe("a record of the dead letters", () => {
+  it("that nobody but another program could have written is none", () => {
+    const letter = { id: "i", cause: "c", attempts: 1, source: { timer: "later", due: DateTime.makeUnsafe(5) } }
+    const at = { topic: "t", partition: 0, key: null, value: null, headers: [], failedAt: 0 }
+    const { headers, ...record } = deadLetterRecord({ ...at, letter, replays: 2 })
+    const read = (change: Readonly<Record<string, string>>) =>
+      readLetter({
+        ...record,
+        offset: 0,
+        headers: headers.map(([name, value]) => [name, name in change ? new TextEncoder().encode(change[name]) : value])
+      })
+    assert.deepStrictEqual(read({})?.origin, { id: "i", replays: 2, source: { timer: "later", due: 5 } })
+    for (const name of ["sixfold-due", "sixfold-replays", "sixfold-attempts"])
+      assert.isUndefined(read({ [name]: "?" }), name)
+  })
 })
 
 describe("a dead letter", () => {
