@@ -106,20 +106,25 @@ describe("an operator's command", () => {
     assert.strictEqual(settled(partition).offsets!.committed[0]!.offset, 3)
   })
 
-  it("skips a held message into the dead letters, and goes on with the next", () => {
+  it("skips a held message into the dead letters, and goes on with the next, also over a restart", () => {
     const partition = partitionOf()
     admit(partition, message(0))
     admit(partition, message(1))
     const cell = partition.cells.get("a")!
     run(partition, cell, "Hold")
+    const before = settled(partition).records
     admit(partition, command(2, "skip"))
     assert.strictEqual(cell.parked[0]!.offset, 1)
-    const letters = settled(partition).records.filter(({ topic }) => topic === "sum.dead-letters")
+    const { records } = settled(partition)
     assert.deepStrictEqual(
-      letters.map(({ value }) => new TextDecoder().decode(value!)),
+      records.flatMap(({ topic, value }) => (topic === "sum.dead-letters" ? new TextDecoder().decode(value!) : [])),
       ["1"]
     )
-    assert.isTrue(run(partition, cell, "Settled"))
+    const next = restored([...before, ...records.filter(({ topic }) => topic === "sum.state")], 3)
+    for (const each of [partition, next]) {
+      assert.isTrue(run(each, each.cells.get("a")!, "Settled"))
+      assert.isTrue(each.cells.get("a")!.free)
+    }
   })
 
   it("keeps the order of a key that is paused while its message runs, fails and is retried", () => {
