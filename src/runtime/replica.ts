@@ -193,6 +193,8 @@ export const make = Effect.fnUntraced(function* (
           if (!partition.full) continue
           partition.paused = true
           yield* reader.pause(partition)
+          // A settle may have made room meanwhile, when there was no pause to end yet; or the partition was taken anew.
+          if (owner.partitions.get(partition.partition)?.paused !== true) yield* reader.resume(partition)
         }
         settle.signal()
       })

@@ -144,6 +144,34 @@ describe("what is taken from the inbox", () => {
   })
 })
 
+describe("a partition whose window is full", () => {
+  it.effect("reads on also where the window is settled before the pause has come about", () => {
+    const lines = Topic.make("lines", { value: Schema.Int, partitions: 1 })
+    let done = 0
+    const actor = Actor.make("fast", { inbox: lines, state: Schema.Int, initial: 0 }).handle({
+      message: (_, line) => Effect.sync(() => (done++, line))
+    })
+    return Effect.gen(function* () {
+      const kafka = yield* Kafka
+      const slowly = Effect.repeat(Effect.yieldNow, { times: 2_000 })
+      const reader: Kafka["Service"]["reader"] = (options) =>
+        Effect.map(kafka.reader(options), (reader) => ({
+          ...reader,
+          pause: (at) => Effect.andThen(slowly, reader.pause(at))
+        }))
+      yield* Layer.build(
+        Layer.provide(Topology.layer(Topology.make("test", actor)), Layer.succeed(Kafka, { ...kafka, reader }))
+      )
+      yield* Effect.repeat(Effect.yieldNow, { times: 500 })
+      const common = { topic: "lines", partition: 0, value: lines.codec.encodeValue(1), headers: [], timestamp: 0 }
+      const records = Array.from({ length: 20_000 }, (_, n) => ({ ...common, key: Buffer.from(`key-${n}`) }))
+      yield* (yield* kafka.producer).send(records)
+      yield* Effect.repeat(Effect.andThen(slowly, TestClock.adjust("100 millis")), { times: 20 })
+      assert.strictEqual(done, 20_000)
+    }).pipe(Effect.scoped, Effect.provide(Log.layer.pipe(Layer.provideMerge(Embedded.layerMemory))))
+  })
+})
+
 describe("a record on a partition that is not its key's", () => {
   it.effect("goes to the right one exactly once, over crashes", () => {
     const actor = keeper()
