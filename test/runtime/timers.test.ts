@@ -127,6 +127,19 @@ describe("the alarm", () => {
     })
   )
 
+  it.effect("goes on with what is due where the clock goes back after a full round", () =>
+    Effect.gen(function* () {
+      const { partition, set, world } = yield* ringing
+      for (let n = 0; n < 501; n++) set(partition.cell(`key-${n}`), 1_000_000)
+      yield* TestClock.setTime(1_000_000)
+      assert.strictEqual(world.woken, 500)
+      yield* TestClock.setTime(10_000)
+      set(partition.cell("a"), 10_001)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(world.woken, 501)
+    })
+  )
+
   it.effect("keeps no more than twice what still holds of a timer that is set anew again and again", () =>
     Effect.gen(function* () {
       const { alarm, partition, set } = yield* ringing
