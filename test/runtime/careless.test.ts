@@ -134,6 +134,22 @@ describe("a handler's carelessness is a failed attempt, and never the end of its
   )
 })
 
+it.effect("a handler has all of its time", () => {
+  const actor = Actor.make("clerk", { ...spec, timeout: "10 seconds" }).handle({
+    message: (_, order) => Effect.as(Effect.sleep("9900 millis"), order)
+  })
+  return Effect.gen(function* () {
+    const { quiet, send } = yield* process(actor)
+    yield* send("good", "order")
+    for (let tenth = 0; tenth < 110; tenth++) {
+      yield* Effect.repeat(Effect.yieldNow, { times: 20 })
+      yield* TestClock.adjust("100 millis")
+    }
+    yield* quiet
+    assert.deepStrictEqual(yield* outcome, { states: ["", "order"], letters: [] })
+  }).pipe(Effect.scoped, Effect.provide(Embedded.layerMemory))
+})
+
 it.effect("a dead letter goes without its own turn, where that runs out of time", () => {
   const actor = Actor.make("clerk", { ...spec, timeout: "1 second" }).handle({
     message: (_, order) => (order === "order" ? Effect.succeed(order) : Effect.die("bad")),
