@@ -90,6 +90,13 @@ describe("recurrences", () => {
     assert.deepStrictEqual(dues(timer, 3), ["2026-01-01T00:10:00.000Z"])
   })
 
+  it("skips a one-shot timer that is more than a minute late, and no other", () => {
+    const timer = setTimer({ after: "1 second", missed: "skip" }, 0)
+    assert.deepStrictEqual(firing(timer, 61_000), { fires: true, next: undefined })
+    assert.deepStrictEqual(firing(timer, 61_001), { fires: false, next: undefined })
+    assert.isTrue(firing(setTimer({ after: "1 second" }, 0), 1e9).fires)
+  })
+
   it("refuses what has no due time", () => {
     for (const when of [
       { every: "0 millis" },
