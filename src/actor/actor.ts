@@ -20,7 +20,10 @@ export interface DeadLetter {
  * a message (after a failure, a crash, a move), so what it does outside of the log needs `turn.idempotencyKey`.
  */
 export type Handlers<K, M, S, Timer extends string> = {
-  /** The next state. Its Effect may fail with tagged errors, and use any service the topology provides. */
+  /**
+   * The next state. Its Effect may fail with tagged errors, and use any service the topology provides; what it acquires in its `Scope` is
+   * released when the turn is over.
+   */
   readonly message: (state: S, message: M, turn: Turn<K, Timer>) => Effect.Effect<S, any, any>
   /** A turn of its own, settled together with the dead letter. */
   readonly deadLetter?: (state: S, letter: DeadLetter, turn: Turn<K, Timer>) => Effect.Effect<S, never, any>

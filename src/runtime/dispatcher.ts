@@ -1,5 +1,4 @@
-import { Cause, Effect, Exit, FiberSet, Latch } from "effect"
-import type { Scope } from "effect"
+import { Cause, Effect, Exit, FiberSet, Latch, Scope } from "effect"
 import type { Outcome } from "./attempt.ts"
 import type { Cell } from "./cell.ts"
 import type { Partition } from "./partition.ts"
@@ -24,6 +23,25 @@ export interface Work {
   /** The worker was interrupted in the middle of this key's task. */
   readonly interrupted: (partition: Partition, cell: Cell) => void
   readonly crashed: (cause: Cause.Cause<unknown>) => void
+}
+
+/**
+ * The scope of a worker's turns: what a handler has acquired is released when its turn is over. Most acquire nothing, and a scope of
+ * their own would cost each of them.
+ */
+const turnScope = () => {
+  const scope = Scope.makeUnsafe()
+  const empty = scope.state
+  const close = Effect.suspend(() => Scope.close(scope, Exit.void)).pipe(
+    Effect.catchCause((cause) => Effect.logError("What a handler had acquired was not released", cause)),
+    Effect.ensuring(Effect.sync(() => (scope.state = empty)))
+  )
+  return {
+    isEmpty: () => scope.state === empty,
+    close,
+    provide: <A, E, R>(worker: Effect.Effect<A, E, R>) =>
+      Effect.ensuring(Effect.provideService(worker, Scope.Scope, scope), close)
+  }
 }
 
 /**
@@ -57,6 +75,8 @@ export const make = Effect.fnUntraced(function* (
     let current: Place | undefined
     let begun: Begun | undefined
     let left: Effect.Effect<void> | undefined
+    const scope = turnScope()
+    const end = (outcome: Outcome) => work.turns.end(begun!.run, outcome)
     const worker = Effect.withFiber<void, never, unknown>((fiber) =>
       Effect.whileLoop<Outcome | void, never, unknown>({
         while: () => {
@@ -69,11 +89,17 @@ export const make = Effect.fnUntraced(function* (
         },
         body: () => left ?? begun!.effect,
         step: (outcome) => {
-          left = left === undefined ? work.turns.end(begun!.run, outcome as Outcome) : undefined
+          if (left !== undefined) left = undefined
+          else if (scope.isEmpty()) left = end(outcome as Outcome)
+          else
+            left = Effect.andThen(
+              scope.close,
+              Effect.suspend(() => end(outcome as Outcome) ?? Effect.void)
+            )
         }
       })
     )
-    run(work.provide(worker)).addObserver((exit) => {
+    run(work.provide(scope.provide(worker))).addObserver((exit) => {
       active--
       if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) return work.crashed(exit.cause)
       // Interrupted: the key's partition is over, or its handler ran out of time.

@@ -51,21 +51,23 @@ export const turn = <K, M, S, E, R>(
         ? (state, turn) => definition.handlers.message(state, "message" in input ? input.message : undefined, turn)
         : definition.handlers.timer?.[timer]
     if (handler === undefined) return yield* Effect.die(new Error(`${definition.name} has no timer ${timer}`))
-    const result = yield* attempt({
-      definition,
-      key: input.key,
-      attempt: input.attempt ?? 1,
-      idempotencyKey:
-        timer === undefined
-          ? `${definition.inbox.name}/0/0`
-          : `${definition.name}/${String(input.key)}/${timer}/${DateTime.formatIso(due)}`,
-      now,
-      headers: [],
-      state: "state" in input ? input.state : definition.state?.initial,
-      source: timer === undefined ? { topic: definition.inbox.name, partition: 0, offset: 0 } : { timer, due },
-      handler,
-      encode: Codec.make(definition).encode
-    })
+    const result = yield* Effect.scoped(
+      attempt({
+        definition,
+        key: input.key,
+        attempt: input.attempt ?? 1,
+        idempotencyKey:
+          timer === undefined
+            ? `${definition.inbox.name}/0/0`
+            : `${definition.name}/${String(input.key)}/${timer}/${DateTime.formatIso(due)}`,
+        now,
+        headers: [],
+        state: "state" in input ? input.state : definition.state?.initial,
+        source: timer === undefined ? { topic: definition.inbox.name, partition: 0, offset: 0 } : { timer, due },
+        handler,
+        encode: Codec.make(definition).encode
+      })
+    )
     const timers: Record<string, When | "cancelled"> = {}
     for (const [name, change] of result.timers ?? []) timers[name] = change === null ? "cancelled" : change.when
     return {

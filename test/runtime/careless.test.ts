@@ -6,6 +6,7 @@ import type { AnyActor, KafkaError } from "../../src/index.ts"
 import * as Embedded from "../../src/kafka/embedded/embedded.ts"
 import { readLetter } from "../../src/runtime/deadLetter.ts"
 import { readPartition, readState } from "../../src/testing/reading.ts"
+import { turn } from "../../src/testing/turn.ts"
 
 class Unwell extends Schema.TaggedError<Unwell>()("Unwell", { message: Schema.String }) {}
 
@@ -132,6 +133,65 @@ describe("a handler's carelessness is a failed attempt, and never the end of its
       )
     })
   )
+})
+
+describe("what a handler acquires", () => {
+  const acquiring = (handler: Effect.Effect<void>) => {
+    const held = { now: 0, most: 0, failed: 0 }
+    const one = Effect.acquireRelease(
+      Effect.sync(() => {
+        held.now++
+        held.most = Math.max(held.most, held.now)
+      }),
+      () => Effect.sync(() => held.now--)
+    )
+    const actor = Actor.make("clerk", { ...spec, timeout: "1 second" }).handle({
+      message: (_, order) => Effect.as(Effect.andThen(one, handler), order)
+    })
+    return { actor, held }
+  }
+  for (const [how, handler] of [
+    ["ends", Effect.void],
+    ["fails", Effect.die("bad")],
+    ["runs out of time", Effect.never]
+  ] as const) {
+    it.effect(`is released when its turn ${how}`, () => {
+      const { actor, held } = acquiring(handler)
+      return Effect.gen(function* () {
+        const { quiet, send } = yield* process(actor)
+        for (let n = 0; n < 5; n++) yield* send("good", `order ${n}`)
+        for (let second = 0; second < 60; second++) {
+          yield* Effect.repeat(Effect.yieldNow, { times: 50 })
+          yield* TestClock.adjust("1 second")
+        }
+        yield* quiet
+        assert.deepStrictEqual([held.now, held.most], [0, 1])
+      }).pipe(Effect.scoped, Effect.provide(Embedded.layerMemory))
+    })
+  }
+
+  it.effect("is released though a release fails, and the turn holds", () => {
+    const actor = Actor.make("clerk", spec).handle({
+      message: (_, order) =>
+        Effect.as(
+          Effect.acquireRelease(Effect.void, () => Effect.die("stuck")),
+          order
+        )
+    })
+    return Effect.gen(function* () {
+      const { quiet, restarts, send } = yield* process(actor)
+      yield* send("good", "order")
+      yield* quiet
+      assert.deepStrictEqual([yield* outcome, yield* restarts], [{ states: ["", "order"], letters: [] }, 0])
+    }).pipe(Effect.scoped, Effect.provide(Embedded.layerMemory))
+  })
+
+  it.effect("needs no scope of a test of one turn", () => {
+    const { actor, held } = acquiring(Effect.void)
+    return Effect.map(turn(actor, { key: "good", message: "order" }), ({ state }) => {
+      assert.deepStrictEqual([state, held.now, held.most], ["order", 0, 1])
+    })
+  })
 })
 
 it.effect("a handler has all of its time", () => {
