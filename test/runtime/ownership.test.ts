@@ -45,6 +45,7 @@ const startWith = Effect.fnUntraced(function* (described: ReadonlyArray<Partial<
     endOffset: () => Effect.succeed(0)
   }
   const failures: Array<string> = []
+  const ended: Array<Partition> = []
   const ownership = yield* Ownership.make({
     actor: "sum",
     inbox: "numbers",
@@ -60,7 +61,7 @@ const startWith = Effect.fnUntraced(function* (described: ReadonlyArray<Partial<
       now: Effect.void
     } as unknown as Settler,
     create: (at, topicId) => new Partition(surroundings, at, topicId),
-    ended: () => {},
+    ended: (partition) => void ended.push(partition),
     patience: Duration.seconds(5),
     failed: ({ message, reason }) => Effect.sync(() => void failures.push(`${reason}: ${message}`))
   })
@@ -68,7 +69,7 @@ const startWith = Effect.fnUntraced(function* (described: ReadonlyArray<Partial<
   yield* TestClock.adjust(10)
   const partition = () => ownership.partitions.get(0)
   const state = () => ({ phase: partition()?.phase, isRead: reading.has(0), restoring: ownership.restoring() })
-  return { ownership, answering, failures, partition, state }
+  return { ownership, answering, failures, ended, partition, state }
 })
 const start = startWith([{ name: "numbers", id: "id", partitions: 1 }])
 
@@ -107,6 +108,31 @@ describe("a partition", () => {
       yield* TestClock.adjust(10)
       expect(state()).toEqual(owned)
     }).pipe(Effect.scoped)
+  )
+
+  const ways: Record<string, (ownership: Ownership.Ownership, partition: Partition) => Effect.Effect<void>> = {
+    "is lost": ({ listener }) => listener.lost([one]),
+    "is revoked": ({ listener }) => listener.beforeJoin([one]),
+    "is retaken": ({ retake }, partition) => retake(partition),
+    "is rebuilt": ({ rebuild }) => rebuild,
+    "is drained": ({ drain }) => drain(Duration.seconds(1)),
+    "is abandoned": ({ abandon }) => abandon
+  }
+
+  it.effect.each(Object.entries(ways))(
+    "that %s is told of as ended, once, and so is what was begun in its place",
+    ([, go]) =>
+      Effect.gen(function* () {
+        const { ended, ownership, partition } = yield* start
+        const first = partition()!
+        expect(ended).toEqual([])
+        yield* go(ownership, first)
+        expect(ended.map((it) => it === first)).toEqual([true])
+        const second = partition()
+        yield* ownership.abandon
+        expect(ended.length).toBe(second === undefined ? 1 : 2)
+        expect(ended[1] === second).toBe(true)
+      }).pipe(Effect.scoped)
   )
 
   // Each begins while the one before it waits for the interrupted restore.

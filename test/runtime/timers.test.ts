@@ -298,4 +298,30 @@ describe("a timer", () => {
       assert.strictEqual(Option.getOrThrow(yield* kit.state(actor, "ada")).length, 1)
     }).pipe(Effect.provide(layer))
   })
+
+  it.effect("of a partition that has been taken anew takes no place among those that are due", () => {
+    const { topology, world } = counter()
+    return Effect.gen(function* () {
+      const { quiet, stop } = yield* started(topology)
+      const { control } = yield* EmbeddedBroker
+      for (let n = 0; n < 400; n++) {
+        yield* Log.use((log) => log.append(orders, `key-${n}`, "later"))
+        if (n % 10 < 9) continue
+        yield* quiet
+        yield* TestClock.adjust(1)
+      }
+      yield* quiet
+      // Each time the answer is lost, and the partition is restored, with all of its timers.
+      for (let time = 0; time < 4; time++) {
+        let left = 1
+        yield* control.intercept(({ kind }) => Effect.succeed(kind === "end" && left-- > 0 ? "lose" : "pass"))
+        yield* Log.use((log) => log.append(orders, "ada", "later"))
+        yield* quiet
+      }
+      yield* TestClock.adjust("1 hour")
+      yield* quiet
+      assert.strictEqual(world.fired.length, 401, "the due times of 40 milliseconds fit into one round")
+      yield* stop
+    }).pipe(Effect.provide(Log.layer.pipe(Layer.provideMerge(Embedded.layerMemory))))
+  })
 })
