@@ -1,4 +1,4 @@
-import { Clock, Effect, Fiber, FiberSet, RcRef } from "effect"
+import { Cause, Clock, Effect, Fiber, FiberSet, RcRef } from "effect"
 import type { Duration, Scope } from "effect"
 import { KafkaError } from "../kafka/errors.ts"
 import type { Assignment, Kafka, Member, Reader, RebalanceListener } from "../kafka/kafka.ts"
@@ -24,7 +24,8 @@ export interface Surroundings {
   readonly ended: (partition: Partition) => void
   /** For a rebalance: how long started handlers may go on. */
   readonly patience: Duration.Duration
-  readonly failed: (error: KafkaError | ReplicaError) => Effect.Effect<void>
+  /** By an error or a defect: the replica cannot go on. */
+  readonly failed: (cause: Cause.Cause<KafkaError | ReplicaError>) => Effect.Effect<void>
 }
 
 /** Which partitions a replica owns. */
@@ -63,6 +64,10 @@ export const make = Effect.fnUntraced(function* (
   const at = (partition: number): TopicPartition => ({ topic: around.inbox, partition })
   const isOwned = (partition: Partition) => owned.get(partition.partition) === partition
 
+  /** Nobody looks at the fibers: what they end with is told here, unless they were ended. */
+  const failing = (effect: Effect.Effect<void, KafkaError | ReplicaError>): Effect.Effect<void> =>
+    Effect.catchCause(effect, (cause) => (Cause.hasInterruptsOnly(cause) ? Effect.void : around.failed(cause)))
+
   const take = Effect.fnUntraced(function* (partition: Partition) {
     const number = partition.partition
     yield* around.reader.stop(at(number))
@@ -86,7 +91,7 @@ export const make = Effect.fnUntraced(function* (
       // It knows itself before anything of it can end the ownership.
       Effect.withFiber<void>((fiber) => {
         takes.set(partition, fiber)
-        return Effect.catch(take(partition), around.failed)
+        return failing(take(partition))
       })
     )
   }
@@ -166,7 +171,7 @@ export const make = Effect.fnUntraced(function* (
           revoked.map(({ partition }) => partition),
           around.patience
         ),
-      assigned: (assignment) => assigned(assignment).pipe(Effect.catch(around.failed)),
+      assigned: (assignment) => failing(assigned(assignment)),
       lost: (partitions) => Effect.forEach(partitions, ({ partition }) => drop(partition), { discard: true })
     },
     rebuild: Effect.suspend(() => Effect.forEach([...owned.values()], retake, { discard: true })),

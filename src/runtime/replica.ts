@@ -161,7 +161,7 @@ export const make = Effect.fnUntraced(function* (
             topicId
           ),
         patience: Duration.millis(sessionTimeout / 2),
-        failed: (error) => Effect.asVoid(Deferred.fail(died, error))
+        failed: (cause) => Effect.asVoid(Deferred.failCause(died, cause))
       })
       ownership = owner
       yield* Effect.addFinalizer(() => owner.abandon)

@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Latch, Option } from "effect"
+import { Cause, Duration, Effect, Fiber, Latch, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { describe } from "vitest"
 import type { Kafka, Member, Reader, TopicDescription } from "../../src/kafka/kafka.ts"
@@ -63,7 +63,11 @@ const startWith = Effect.fnUntraced(function* (described: ReadonlyArray<Partial<
     create: (at, topicId) => new Partition(surroundings, at, topicId),
     ended: (partition) => void ended.push(partition),
     patience: Duration.seconds(5),
-    failed: ({ message, reason }) => Effect.sync(() => void failures.push(`${reason}: ${message}`))
+    failed: (cause) =>
+      Effect.sync(() => {
+        const error = Option.getOrUndefined(Cause.findErrorOption(cause))
+        failures.push(error === undefined ? String(Cause.squash(cause)) : `${error.reason}: ${error.message}`)
+      })
   })
   yield* ownership.listener.assigned(assignment)
   yield* TestClock.adjust(10)

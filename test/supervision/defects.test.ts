@@ -2,7 +2,7 @@ import { expect, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { describe } from "vitest"
-import { Actor, Topic, Topology } from "../../src/index.ts"
+import { Actor, Actors, Kafka, Topic, Topology } from "../../src/index.ts"
 import { partitionFor } from "../../src/kafka/partitioner.ts"
 import { TestKit } from "../../src/testing/index.ts"
 
@@ -50,4 +50,32 @@ describe("a defect of a handler", () => {
       }).pipe(Effect.provide(Layer.provideMerge(TestKit.layer(Topology.make("office", clerk)), layer)))
     })
   }
+})
+
+describe("a defect of a restore", () => {
+  it.effect("is told in the log and restarts the replica, as any other of the machinery", () => {
+    const { layer, lines } = logged()
+    return Effect.gen(function* () {
+      const kit = yield* TestKit
+      yield* kit.send(orders, "ada", "good")
+      yield* kit.quiet
+      const newer = { key: Uint8Array.of(99, 0, 0, 0, 0), value: Uint8Array.of(1), headers: [], timestamp: 0 }
+      const producer = yield* (yield* Kafka).producer
+      yield* producer.send([{ topic: "clerk.state", partition, ...newer }])
+      yield* kit.crash(clerk)
+      yield* kit.quiet
+      yield* TestClock.adjust("1 minute")
+      yield* kit.quiet
+      expect(lines.length).toBeGreaterThan(2)
+      for (const line of lines) {
+        expect(line).toContain("actor=clerk")
+        expect(line).toContain("changelog entry")
+      }
+      const { status } = yield* Actors
+      const { replicas, state } = status().find(({ name }) => name === "clerk")!
+      expect(state).toBe("failed")
+      expect(replicas[0]!.restarts).toBeGreaterThan(5)
+      expect(replicas[0]!.trouble!.cause).toContain("changelog entry")
+    }).pipe(Effect.scoped, Effect.provide(Layer.provideMerge(TestKit.layer(Topology.make("office", clerk)), layer)))
+  })
 })
