@@ -54,6 +54,7 @@ export interface Ownership {
 export const make = Effect.fnUntraced(function* (
   around: Surroundings
 ): Effect.fn.Return<Ownership, never, Scope.Scope> {
+  const clock = yield* Clock.Clock
   const owned = new Map<number, Partition>()
   const run = yield* FiberSet.makeRuntime()
   const producer = yield* RcRef.make({ acquire: around.kafka.producer })
@@ -86,6 +87,7 @@ export const make = Effect.fnUntraced(function* (
 
   const startTaking = (number: number) => {
     const partition = around.create(at(number), topicId)
+    partition.progressAt = clock.currentTimeMillisUnsafe()
     owned.set(number, partition)
     run(
       // It knows itself before anything of it can end the ownership.

@@ -83,7 +83,7 @@ export class Partition implements TopicPartition {
   /** The offset after the last one polled, and the end the broker told of. */
   readOffset = 0
   endOffset = 0
-  /** Turns settled since it was taken; when it last settled, or last had nothing to settle (milliseconds since the epoch). */
+  /** Turns settled since it was taken; when it last settled or was restored further, or last had nothing to settle (milliseconds since the epoch). */
   turns = 0
   progressAt = 0
   private readonly decoded = new Decoded()

@@ -109,7 +109,10 @@ const readChangelog = (
         for (const batch of Option.getOrElse(polled, () => [])) {
           for (const record of batch.records) if (record.offset < end) restoreRecord(partition, record)
           yield* withinMemory(partition)
-          if (batch.nextOffset > next) progress = now
+          if (batch.nextOffset > next) {
+            progress = now
+            partition.progressAt = now
+          }
           next = batch.nextOffset
           partition.restored.done = next
         }

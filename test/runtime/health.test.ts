@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
+import { DateTime, Effect, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Actor, Actors, Topic, Topology } from "../../src/index.ts"
 import { EmbeddedBroker } from "../../src/kafka/embedded/embedded.ts"
@@ -207,6 +207,28 @@ describe("the health of an actor", () => {
       yield* TestClock.adjust("1 second")
       yield* kit.quiet
       assert.strictEqual((yield* held).state, "running")
+    }).pipe(running)
+  )
+
+  it.effect("names the changelog of a restore that stands still, since it last moved, and not one that goes on", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(1_700_000_000_000)
+      const kit = yield* TestKit
+      const broker = yield* EmbeddedBroker
+      yield* kit.send(words, "ada", "a")
+      yield* kit.quiet
+      yield* broker.control.intercept(({ kind, subjects }) =>
+        Effect.succeed(kind === "fetch" && subjects.includes("sleeper.state") ? "fail" : "pass")
+      )
+      yield* kit.crash(sleeper)
+      yield* kit.quiet
+      yield* TestClock.adjust("5 seconds")
+      assert.deepStrictEqual(yield* held, { state: "restoring", held: null })
+      yield* TestClock.adjust("31 seconds")
+      const since = DateTime.toEpochMillis(DateTime.makeUnsafe((yield* held).held!.since))
+      assert.include((yield* held).held!.cause, "restoring: at offset")
+      assert.isAtLeast(since, 1_700_000_000_000)
+      assert.isAtMost(since, 1_700_000_005_000)
     }).pipe(running)
   )
 
