@@ -2,7 +2,7 @@ import { Cause, Duration, Effect, Exit, Predicate, Result } from "effect"
 import type { ActorDefinition } from "../actor/actor.ts"
 import type { Decision, Retry, Verdict } from "../actor/decision.ts"
 import { defectRetry } from "../actor/decision.ts"
-import { printable, shownKey } from "../actor/printable.ts"
+import { printable, shownKey, wordsOf } from "../actor/printable.ts"
 import type { Turn } from "../actor/turn.ts"
 import type { Header } from "../kafka/records.ts"
 import type { Circumstances, Emitted, Reported, TimerChange } from "./collect.ts"
@@ -50,7 +50,11 @@ const settled: Ending = { _tag: "Settled" }
 export const attempt = (self: Attempt): Effect.Effect<Outcome, never, unknown> => {
   const turn = new CollectingTurn(self)
   return Effect.matchCauseEffect(
-    Effect.suspend(() => self.handler(self.state, turn)),
+    Effect.suspend(() => {
+      const effect = self.handler(self.state, turn)
+      // Its types forbid it; in plain JavaScript it may be a promise, and what is no effect ends the fiber that runs it.
+      return Effect.isEffect(effect) ? effect : Effect.die(new TypeError("a handler has to answer an Effect"))
+    }),
     {
       onSuccess: (state) => {
         const json = self.encode(state)
@@ -85,15 +89,18 @@ export const failed = Effect.fnUntraced(function* (
   decided?: AnyDecision
 ): Effect.fn.Return<Outcome, never, unknown> {
   const error = Cause.squash(cause)
+  const description = wordsOf(error, describe)
   const typed = cause.reasons.some(Cause.isFailReason)
   const decision = decided ?? (typed ? decisionFor(self.definition, error) : undefined)
   if (decision === undefined) {
-    yield* Effect.logError("A handler failed unexpectedly", cause).pipe(
+    const unexpected = "A handler failed unexpectedly"
+    yield* Effect.logError(unexpected, cause).pipe(
+      // A logger that looks at the error may be thrown at.
+      Effect.catchDefect(() => Effect.logError(unexpected, description)),
       Effect.annotateLogs({ ...named(self), attempt: self.attempt })
     )
   }
   const { retry, then, onGiveUp, onRetry } = decision ?? { retry: defectRetry, then: "dead-letter" as const }
-  const description = describe(error)
   const turn = new CollectingTurn(self)
   const isLast = self.isLast === true || self.definition.isAtLeastOnce
   if (retry !== undefined && !isLast && self.attempt <= (retry.times ?? Infinity)) {

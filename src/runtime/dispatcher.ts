@@ -101,9 +101,9 @@ export const make = Effect.fnUntraced(function* (
     )
     run(work.provide(scope.provide(worker))).addObserver((exit) => {
       active--
-      if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) return work.crashed(exit.cause)
-      // Interrupted: the key's partition is over, or its handler ran out of time.
+      // Interrupted: the key's partition is over, or its handler ran out of time. Crashed: a drain must not wait for it.
       if (current !== undefined) work.interrupted(current.partition, current.cell)
+      if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) return work.crashed(exit.cause)
       if (head < ready.length) more.openUnsafe()
     })
   }

@@ -1,4 +1,5 @@
 import { Cause, Clock, Deferred, Effect, Exit, Fiber, Predicate, Random, Schema, Scope } from "effect"
+import { wordsOf } from "../actor/printable.ts"
 import { waitsFor } from "./child.ts"
 import type { Child, ChildStatus, Down, Probe, State } from "./child.ts"
 import { ending, failure } from "./ending.ts"
@@ -68,14 +69,12 @@ const statusOf = (
   }
 }
 
-const firstLine = (text: string): string => text.split("\n", 1)[0]!.slice(0, 500)
+const firstLine = (error: unknown): string =>
+  (Predicate.isError(error) ? error.message || error.name : String(error)).split("\n", 1)[0]!
 
 /** Why a run ended, in one line. */
-const causeOf = (exit: Exit.Exit<unknown, unknown>): string => {
-  if (Exit.isSuccess(exit)) return "it ended by itself"
-  const error = Cause.squash(exit.cause)
-  return firstLine(Predicate.isError(error) ? error.message || error.name : String(error))
-}
+const causeOf = (exit: Exit.Exit<unknown, unknown>): string =>
+  Exit.isSuccess(exit) ? "it ended by itself" : wordsOf(Cause.squash(exit.cause), firstLine, 500)
 
 /** One run, until it ends or somebody wants it anew; its interruption drains it. */
 const runOnce = (entry: Entry) =>
@@ -98,10 +97,11 @@ const runOnce = (entry: Entry) =>
 
 /** No ending is silent: the log names the replica and the cause. */
 const report = (entry: Entry, level: "Warn" | "Error", message: string, exit: Exit.Exit<unknown, unknown>) =>
-  Effect.annotateLogs(Effect.logWithLevel(level)(message, Exit.isFailure(exit) ? exit.cause : "it ended by itself"), {
-    actor: entry.child.actor,
-    replica: entry.child.replica
-  })
+  Effect.logWithLevel(level)(message, Exit.isFailure(exit) ? exit.cause : "it ended by itself").pipe(
+    // A logger that looks at the error may be thrown at.
+    Effect.catchDefect(() => Effect.logWithLevel(level)(message, causeOf(exit))),
+    Effect.annotateLogs({ actor: entry.child.actor, replica: entry.child.replica })
+  )
 
 /** Waits, unless somebody wants a restart at once. */
 const pause = (entry: Entry, delay: number) =>

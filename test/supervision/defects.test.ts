@@ -1,5 +1,5 @@
-import { expect, it } from "@effect/vitest"
-import { Effect, Layer, Logger, Schema } from "effect"
+import { assert, expect, it } from "@effect/vitest"
+import { Effect, Layer, Logger, Option, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { describe } from "vitest"
 import { Actor, Actors, Kafka, Topic, Topology } from "../../src/index.ts"
@@ -50,6 +50,54 @@ describe("a defect of a handler", () => {
       }).pipe(Effect.provide(Layer.provideMerge(TestKit.layer(Topology.make("office", clerk)), layer)))
     })
   }
+})
+
+/** What JavaScript may throw, and what throws itself when somebody looks at it. */
+const thrown = {
+  "without a prototype": (): unknown => Object.create(null),
+  "a symbol": () => Symbol("odd"),
+  nothing: () => undefined,
+  "whose message throws": () =>
+    Object.defineProperty(new Error("odd"), "message", { get: () => assert.fail("looked at") }),
+  "whose text throws": () => ({ toString: () => assert.fail("looked at") }),
+  "with a message of megabytes": () => new Error("odd ".repeat(1e6))
+}
+
+describe("a handler that throws something odd", () => {
+  const run = (effect: Effect.Effect<number>) => {
+    const { layer, lines } = logged()
+    const odd = Actor.make("odd", { inbox: orders, state: Schema.Int, initial: 0 }).handle({
+      message: (done, order) => (order === "good" ? Effect.succeed(done + 1) : effect)
+    })
+    return Effect.gen(function* () {
+      const kit = yield* TestKit
+      yield* kit.send(orders, "ada", "bug")
+      yield* kit.send(orders, "ada", "good")
+      yield* Effect.repeat(Effect.andThen(kit.quiet, TestClock.adjust("1 second")), { times: 20 })
+      const { status } = yield* Actors
+      const { deadLetters, replicas } = status().find(({ name }) => name === "odd")!
+      expect({ deadLetters, restarts: replicas[0]!.restarts }).toEqual({ deadLetters: 1, restarts: 0 })
+      expect(yield* kit.state(odd, "ada")).toEqual(Option.some(1))
+      expect(lines).toHaveLength(3)
+      const kafka = yield* Kafka
+      const letter = Option.getOrThrow(yield* kafka.read({ topic: "odd.dead-letters", partition, offset: 0 }))
+      return new TextDecoder().decode(letter.headers.find(([name]) => name === "sixfold-error")![1])
+    }).pipe(Effect.provide(Layer.provideMerge(TestKit.layer(Topology.make("office", odd)), layer)))
+  }
+
+  it.effect.each(Object.entries(thrown))("fails an attempt of its message as any other: %s", ([what, make]) =>
+    Effect.gen(function* () {
+      const cause = yield* run(Effect.suspend(() => Effect.die(make())))
+      expect(cause.length).toBeLessThan(5_000)
+      if (what.startsWith("with a message")) expect(cause).toMatch(/^Error: odd odd/)
+    })
+  )
+
+  it.effect("or answers no effect, in plain JavaScript, fails an attempt as well", () =>
+    Effect.map(run(Promise.resolve(1) as never), (cause) =>
+      expect(cause).toBe("TypeError: a handler has to answer an Effect")
+    )
+  )
 })
 
 describe("a defect of a restore", () => {

@@ -72,6 +72,20 @@ describe("supervisor", () => {
     }).pipe(quiet)
   )
 
+  it.effect("restarts also a child that ended with what throws itself when somebody looks at it", () =>
+    Effect.gen(function* () {
+      const odd = Object.defineProperty(new Error("odd"), "message", { get: () => expect.fail("looked at") })
+      const bad = scripted("bad", [Effect.die(odd), Effect.die(Object.create(null))])
+      const lines: Array<string> = []
+      const log = Logger.layer([Logger.map(Logger.formatLogFmt, (line) => void lines.push(line))])
+      const supervisor = yield* Effect.provide(started([bad.child]), log)
+      expect(stateOf(supervisor, "bad").trouble!.cause).toBe("an error that cannot be shown")
+      yield* TestClock.adjust(policy.base * 3)
+      expect(stateOf(supervisor, "bad")).toMatchObject({ state: "running", restarts: 2 })
+      expect(lines.filter((line) => line.includes("crashed; restart within"))).toHaveLength(2)
+    })
+  )
+
   it.effect("does not bring back as one those that crashed together", () =>
     Effect.gen(function* () {
       const many = Array.from({ length: 30 }, (_, n) => scripted(`bad-${n}`, [crash]))
