@@ -1,4 +1,5 @@
-import { Cause, Effect, Exit, FiberSet, Latch, Scope } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber, FiberSet, Latch, Option, Scope } from "effect"
+import { shownKey } from "../actor/printable.ts"
 import type { Outcome } from "./attempt.ts"
 import type { Cell } from "./cell.ts"
 import type { Partition } from "./partition.ts"
@@ -17,6 +18,7 @@ export interface Dispatcher {
 }
 
 export interface Work {
+  readonly actor: string
   readonly turns: Turns
   /** Around a worker's whole life: the services of the handlers. */
   readonly provide: (worker: Effect.Effect<void, never, unknown>) => Effect.Effect<void>
@@ -24,6 +26,19 @@ export interface Work {
   readonly interrupted: (partition: Partition, cell: Cell) => void
   readonly crashed: (cause: Cause.Cause<unknown>) => void
 }
+
+/** How long an end waits for handlers that are interrupted. */
+const patience = Duration.seconds(5)
+
+/** Ends the workers. A handler that cannot be interrupted, or never lets go of what it has, must not keep its replica down: it is left behind. */
+const end = Effect.fnUntraced(function* (scope: Scope.Closeable, actor: string, keys: () => ReadonlyArray<string>) {
+  const closing = yield* Effect.forkDetach(Scope.close(scope, Exit.void))
+  const ended = yield* Effect.timeoutOption(Effect.interruptible(Fiber.await(closing)), patience)
+  if (Option.isSome(ended)) return
+  yield* Effect.logWarning("Handlers do not end though they are interrupted: they are left behind").pipe(
+    Effect.annotateLogs({ actor, keys: keys().slice(0, 10).map(shownKey).join(", ") })
+  )
+})
 
 /**
  * The scope of a worker's turns: what a handler has acquired is released when its turn is over. Most acquire nothing, and a scope of
@@ -52,7 +67,11 @@ export const make = Effect.fnUntraced(function* (
   workers: number,
   work: Work
 ): Effect.fn.Return<Dispatcher, never, Scope.Scope> {
-  const run = yield* FiberSet.makeRuntime()
+  const scope = yield* Scope.make()
+  const run = yield* Scope.provide(FiberSet.makeRuntime(), scope)
+  const alive = new Set<() => Place | undefined>()
+  const keys = () => [...alive].flatMap((of) => of()?.cell.key ?? [])
+  yield* Effect.addFinalizer(() => end(scope, work.actor, keys))
   const more = yield* Latch.make(false)
   let ready: Array<Place> = []
   let head = 0
@@ -75,8 +94,10 @@ export const make = Effect.fnUntraced(function* (
     let current: Place | undefined
     let begun: Begun | undefined
     let left: Effect.Effect<void> | undefined
-    const scope = turnScope()
-    const end = (outcome: Outcome) => work.turns.end(begun!.run, outcome)
+    const own = turnScope()
+    const taken = (outcome: Outcome) => work.turns.end(begun!.run, outcome)
+    const place = () => current
+    alive.add(place)
     const worker = Effect.withFiber<void, never, unknown>((fiber) =>
       Effect.whileLoop<Outcome | void, never, unknown>({
         while: () => {
@@ -90,17 +111,18 @@ export const make = Effect.fnUntraced(function* (
         body: () => left ?? begun!.effect,
         step: (outcome) => {
           if (left !== undefined) left = undefined
-          else if (scope.isEmpty()) left = end(outcome as Outcome)
+          else if (own.isEmpty()) left = taken(outcome as Outcome)
           else
             left = Effect.andThen(
-              scope.close,
-              Effect.suspend(() => end(outcome as Outcome) ?? Effect.void)
+              own.close,
+              Effect.suspend(() => taken(outcome as Outcome) ?? Effect.void)
             )
         }
       })
     )
-    run(work.provide(scope.provide(worker))).addObserver((exit) => {
+    run(work.provide(own.provide(worker))).addObserver((exit) => {
       active--
+      alive.delete(place)
       // Interrupted: the key's partition is over, or its handler ran out of time. Crashed: a drain must not wait for it.
       if (current !== undefined) work.interrupted(current.partition, current.cell)
       if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) return work.crashed(exit.cause)

@@ -128,6 +128,7 @@ export const make = Effect.fnUntraced(function* (
       })
       const services = Context.merge(yield* Effect.context<unknown>(), context)
       dispatcher = yield* Dispatcher.make(workers, {
+        actor: actor.name,
         turns,
         provide: Effect.provideContext(services),
         interrupted: (partition, cell) => {

@@ -19,6 +19,7 @@ const dispatching = Effect.gen(function* () {
     end: () => undefined
   }
   const dispatcher = yield* Dispatcher.make(8, {
+    actor: "sum",
     turns,
     provide: (worker) => worker as Effect.Effect<void>,
     interrupted: () => {},

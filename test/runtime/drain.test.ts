@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Latch, Layer, Schema, Scope } from "effect"
+import { Context, Effect, Exit, Fiber, Latch, Layer, Logger, Option, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Actor, Actors, Log, Topic, Topology } from "../../src/index.ts"
 import * as Embedded from "../../src/kafka/embedded/embedded.ts"
 import { TransactionError } from "../../src/kafka/errors.ts"
 import { Kafka } from "../../src/kafka/kafka.ts"
 import { partitionFor } from "../../src/kafka/partitioner.ts"
+import { readState } from "../../src/testing/reading.ts"
 
 const naps = Topic.make("naps", { value: Schema.Int, partitions: 2 })
 
@@ -85,6 +86,34 @@ describe("a replica that stops", () => {
       assert.deepStrictEqual(world.ended.toSorted(), [`${ada} 60`, `${bob} 2`].toSorted())
       yield* second.stop
     }).pipe(onBroker)
+  })
+})
+
+describe("a handler that does not end though it is interrupted", () => {
+  it.effect("is left behind by a restart, which the log tells of: its replica goes on", () => {
+    const lines: Array<string> = []
+    const log = Logger.layer([Logger.map(Logger.formatLogFmt, (line) => void lines.push(line))])
+    const actor = Actor.make("sleeper", { inbox: naps, state: Schema.Int, initial: 0, timeout: "1 hour" }).handle({
+      message: (state, seconds) =>
+        seconds > 0
+          ? Effect.uninterruptible(Effect.as(Effect.sleep(seconds * 1_000), state))
+          : Effect.succeed(state + 1)
+    })
+    return Effect.gen(function* () {
+      const first = yield* started(Topology.make("test", actor), "one")
+      yield* send(ada, 30)
+      yield* settledDown
+      yield* first.actors.restart("sleeper")
+      yield* pass(12)
+      assert.include(lines.join(), "left behind")
+      assert.include(lines.join(), ada)
+      yield* send(bob, 0)
+      yield* settledDown
+      assert.deepStrictEqual(yield* readState(yield* Kafka, actor, bob), Option.some(1))
+      yield* pass(60)
+      assert.isTrue(first.actors.status()[1]!.replicas[0]!.partitions.every(({ lag }) => lag === 0))
+      yield* first.stop
+    }).pipe(onBroker, Effect.provide(log))
   })
 })
 
