@@ -17,7 +17,7 @@ import type { Limits } from "./limits.ts"
 import { wrongType } from "./mediaType.ts"
 import type { Methods } from "./methods.ts"
 import { foreign, makeOwnHost, makeSite } from "./origin.ts"
-import type { Provenance } from "./origin.ts"
+import type { Provenance, Site } from "./origin.ts"
 import { refuse } from "./problem.ts"
 import type { RequestRefused } from "./problem.ts"
 
@@ -52,9 +52,14 @@ const isRepeated = (source: IncomingMessage, name: string): boolean => {
   return count > 1
 }
 
+const allowedOrigin = ({ allowOrigins }: Site, { headers }: HttpServerRequest.HttpServerRequest): string | undefined =>
+  headers["origin"] !== undefined && allowOrigins.has(headers["origin"]) ? headers["origin"] : undefined
+
+const isPreflight = (site: Site, request: HttpServerRequest.HttpServerRequest): boolean =>
+  request.method === "OPTIONS" && allowedOrigin(site, request) !== undefined
+
 /** Everything about a request that can be judged from its head, in this order; nothing when it may pass. */
-const makeJudge = (options: GuardOptions, clients: Clients) => {
-  const site = makeSite(options.host, options.allowOrigins)
+const makeJudge = (options: GuardOptions, site: Site, clients: Clients) => {
   const isOwn = makeOwnHost(site)
   const hasToken = options.token === undefined ? () => true : makeBearer(options.token)
   return (
@@ -69,7 +74,8 @@ const makeJudge = (options: GuardOptions, clients: Clients) => {
     const reason = foreign(site, from, isOwn)
     if (reason !== undefined) return refuse(reason, refusals[reason])
     const protocols = from.isUpgrade ? headers["sec-websocket-protocol"] : undefined
-    const isOpen = isPublic(request.method, request.url.split(/[?#]/, 1)[0] ?? "")
+    // A browser sends no token along when it asks beforehand.
+    const isOpen = isPublic(request.method, request.url.split(/[?#]/, 1)[0] ?? "") || isPreflight(site, request)
     if (!isOpen && !hasToken({ authorization: headers["authorization"], protocols })) {
       return refuse("Unauthorized", "a token is needed: Authorization: Bearer …")
     }
@@ -85,8 +91,8 @@ const makeJudge = (options: GuardOptions, clients: Clients) => {
 /** Holds for every route what no route should have to think of: see `Server.layer`. */
 export const makeGuard = (options: GuardOptions, methods: Methods["Service"]) => {
   const clients = new Clients(options.limits)
-  const judge = makeJudge(options, clients)
-  const allowed = makeSite(options.host, options.allowOrigins).allowOrigins
+  const site = makeSite(options.host, options.allowOrigins)
+  const judge = makeJudge(options, site, clients)
   const answer = answerFailure(methods)
   const endOfTurn = makeEndOfTurn()
   const services = Context.make(CurrentLimits, options.limits).pipe(
@@ -99,15 +105,12 @@ export const makeGuard = (options: GuardOptions, methods: Methods["Service"]) =>
     const passed = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, source: IncomingMessage) {
       const refused = judge(request, source, yield* Clock.currentTimeMillis)
       if (refused !== undefined) return refused.response
-      const { origin } = request.headers
-      const isAllowed = origin !== undefined && allowed.has(origin)
-      if (request.method === "OPTIONS" && isAllowed) return preflight(origin)
-      const response = yield* hasBody(request.headers)
+      if (isPreflight(site, request)) return preflight
+      return yield* hasBody(request.headers)
         ? Effect.interruptible(
             Effect.raceFirst(routed, bodyIdle(source, options.limits.bodyIdle, yield* CurrentDraining))
           )
         : routed
-      return isAllowed ? readableBy(origin)(response) : response
     })
     return Effect.gen(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest
@@ -117,7 +120,8 @@ export const makeGuard = (options: GuardOptions, methods: Methods["Service"]) =>
       if (!isUpgrade) yield* endOfTurn
       const response = yield* Effect.catchCause(passed(request, source), answer)
       if (!isUpgrade) yield* endOfTurn
-      return secured(explained(response))
+      const origin = allowedOrigin(site, request)
+      return readableBy(origin)(secured(explained(response)))
     }) as Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest | Scope.Scope>
   }
 }

@@ -28,25 +28,25 @@ export const secured = (response: HttpServerResponse.HttpServerResponse): HttpSe
     "content-security-policy" in response.headers ? always : { ...always, "content-security-policy": policy }
   )
 
-const cors = (origin: string) => ({
-  "access-control-allow-origin": origin,
-  "access-control-expose-headers": "etag, location, retry-after",
-  // An allowed origin's page may read what others may not.
-  "cross-origin-resource-policy": "cross-origin",
-  vary: "origin"
-})
-
-/** Lets the page of an allowed origin read the response. */
-export const readableBy = (origin: string) => HttpServerResponse.setHeaders({ ...cors(origin) })
+/** Lets the page of an allowed origin read the response; what it may read, others may not. */
+export const readableBy =
+  (origin: string | undefined) =>
+  (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse =>
+    origin === undefined
+      ? response
+      : HttpServerResponse.setHeaders(response, {
+          "access-control-allow-origin": origin,
+          "access-control-expose-headers": "etag, location, retry-after",
+          "cross-origin-resource-policy": "cross-origin",
+          vary: "origin"
+        })
 
 /** The answer to a browser that asks whether a page of an allowed origin may call. */
-export const preflight = (origin: string): HttpServerResponse.HttpServerResponse =>
-  HttpServerResponse.empty({
-    status: 204,
-    headers: {
-      ...cors(origin),
-      "access-control-allow-methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
-      "access-control-allow-headers": "authorization, content-type, if-match, if-none-match",
-      "access-control-max-age": "600"
-    }
-  })
+export const preflight = HttpServerResponse.empty({
+  status: 204,
+  headers: {
+    "access-control-allow-methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
+    "access-control-allow-headers": "authorization, content-type, if-match, if-none-match",
+    "access-control-max-age": "600"
+  }
+})

@@ -110,6 +110,39 @@ describe("a request", () => {
     })
   )
 
+  it.effect("of an allowed origin asks beforehand without the token, which a browser never adds to that", () =>
+    Effect.gen(function* () {
+      const options = { allowOrigins: ["https://app.example.com"], token: Redacted.make("sesame") }
+      const { port } = yield* serving(routes, options)
+      const wanted = "Access-Control-Request-Method: PUT"
+      const asked = yield* exchange(port, head(port, "OPTIONS", "/things/1", "Origin: https://app.example.com", wanted))
+      assert.deepStrictEqual(
+        [asked.status, asked.headers.get("access-control-allow-headers")?.includes("authorization")],
+        [204, true]
+      )
+      const other = yield* exchange(port, head(port, "OPTIONS", "/things/1", "Origin: https://other.example", wanted))
+      assert.strictEqual(other.status, 401)
+    })
+  )
+
+  it.effect("of an allowed origin may read why it was refused, or has failed", () =>
+    Effect.gen(function* () {
+      const options = { allowOrigins: ["https://app.example.com"], token: Redacted.make("sesame") }
+      const { port } = yield* serving(routes, options)
+      const [origin, token] = ["Origin: https://app.example.com", "Authorization: Bearer sesame"]
+      const answers = [
+        yield* exchange(port, head(port, "GET", "/things", origin)),
+        yield* exchange(port, head(port, "GET", "/nowhere", origin, token)),
+        yield* exchange(port, head(port, "GET", "/away", origin, token)),
+        yield* put(port, "{", typed, origin, token)
+      ]
+      assert.deepStrictEqual(
+        answers.map(({ headers, status }) => [status, headers.get("access-control-allow-origin")]),
+        [401, 404, 503, 400].map((status) => [status, "https://app.example.com"])
+      )
+    })
+  )
+
   it.effect.each([
     "text/plain",
     "application/x-www-form-urlencoded",
