@@ -182,6 +182,39 @@ describe("the page", () => {
     await page.context().close()
   })
 
+  it("writes nothing in the graph beyond its box, however long a name and however much the trouble", async () => {
+    const name = "W".repeat(60)
+    const topic = `${name}.commands`
+    const held = { key: "k", since: "2026-01-01T00:00:00Z", cause: "c" }
+    const partition = { partition: 0, turns: 0, lag: 9_999, inFlight: 0, parked: 0, held }
+    const stuck = { count: 9_999, keys: [held] }
+    const replica = {
+      instance: "p",
+      replica: 0,
+      state: "restoring",
+      partitions: [{ ...partition, stuck }],
+      restarts: 9_999
+    }
+    const actor = { name, kind: "projection", state: "restoring", replicas: [replica], deadLetters: 9_999 }
+    const node = { name, kind: "projection", inbox: [topic], emits: [topic], dependsOn: [], start: 0, stop: 0 }
+    const page = await openPage(browser, program, "", {}, async (page) => {
+      await page.route("**/topology", (route) => route.fulfill({ json: { name: "t", nodes: [node] } }))
+      await page.route("**/actors", (route) => route.fulfill({ json: [actor] }))
+    })
+    const graph = page.getByRole("group", { name: "Graph of actors and topics" })
+    await shows(graph.getByRole("link", { name: /9,999 restarts · 9,999 dead · 9,999 held$/ }))
+    const beyond = await graph.locator("text").evaluateAll((texts) =>
+      texts.flatMap((text) => {
+        const [inner, outer] = [text, text.parentElement!.querySelector("rect")!].map((element) =>
+          element.getBoundingClientRect()
+        )
+        return inner!.left < outer!.left || inner!.right > outer!.right ? [text.textContent] : []
+      })
+    )
+    expect(beyond).toEqual([])
+    await page.context().close()
+  })
+
   it("survives answers that no server of ours gives", async () => {
     const page = await openPage(browser, program)
     const held = { key: long, since: "not a time", cause: `${markup}${backwards}${long}` }

@@ -41,14 +41,34 @@ const line = ({ isBack, points }) => {
   return isBack ? `${path}${bent(points)}L${points.at(-1).join(" ")}` : path + curved(points)
 }
 
-const drawTopic = ({ height, name, width }, { x, y }) =>
-  s(
+/** A picture has no room to say how long a name is: a topic's title, an actor's own view, has it in full. */
+const short = (name, most) => clipped(name.length > most ? `${name.slice(0, most - 1).toWellFormed()}…` : name, most)
+
+/** Squeezes a text that would reach beyond its room. Only what is in the page can be measured. */
+const fit = (text, room) => {
+  text.removeAttribute("textLength")
+  if (text.getComputedTextLength() <= room) return
+  setAttribute(text, "textLength", room)
+  setAttribute(text, "lengthAdjust", "spacingAndGlyphs")
+}
+
+const write = (text, words, room) => {
+  if (text.textContent === words) return
+  setText(text, words)
+  fit(text, room)
+}
+
+const drawTopic = ({ height, name, width }, { x, y }) => {
+  const text = s("text", { x: width / 2, y: height / 2 + 4 }, short(name, 26))
+  const element = s(
     "g",
     { class: "topic", transform: `translate(${x} ${y})` },
-    s("title", {}, `Topic ${name}`),
+    s("title", {}, `Topic ${clipped(name, 300)}`),
     s("rect", { width, height, rx: height / 2 }),
-    s("text", { x: width / 2, y: height / 2 + 4 }, clipped(name, 26))
+    text
   )
+  return { element, fitName: () => fit(text, width - 16) }
+}
 
 const counts = ({ lag, replicas }, perSecond) =>
   [
@@ -57,14 +77,18 @@ const counts = ({ lag, replicas }, perSecond) =>
     ...(perSecond === undefined ? [] : [rate(perSecond)])
   ].join("  ")
 
+/** What is zero is left out where there is something to tell. */
 const trouble = ({ held, restarts }, letters) =>
   [
-    `${compact(restarts)} ${restarts === 1 ? "restart" : "restarts"}`,
+    ...(restarts === 0 && letters + held > 0
+      ? []
+      : [`${compact(restarts)} ${restarts === 1 ? "restart" : "restarts"}`]),
     ...(letters === 0 ? [] : [`${compact(letters)} dead`]),
     ...(held === 0 ? [] : [`${compact(held)} held`])
   ].join(" · ")
 
 const drawActor = ({ height, kind, name, width }, { x, y }) => {
+  const title = s("text", { x: 12, y: 19, class: "name" }, short(name, 21))
   const state = s("text", { x: 26, y: 36, class: "state" })
   const [first, second] = [s("text", { x: 12, y: 51, class: "counts" }), s("text", { x: 12, y: 65, class: "counts" })]
   const element = s(
@@ -73,21 +97,21 @@ const drawActor = ({ height, kind, name, width }, { x, y }) => {
     s("rect", { width, height, rx: 10, class: "box" }),
     s("circle", { cx: 17, cy: 32, r: 4, class: "dot" }),
     // The spaces part the words of the link's name.
-    ...[s("text", { x: 12, y: 19, class: "name" }, clipped(name, 21)), state, first, second].flatMap((text) => [
-      text,
-      " "
-    ])
+    ...[title, state, first, second].flatMap((text) => [text, " "])
   )
+  const room = width - 24
   return {
     element,
+    fitName: () => fit(title, room),
     update(actor, perSecond) {
       const summary = summaryOf(actor)
       setAttribute(element, "data-state", actor.state)
-      setText(state, `${actor.state} · ${kind}`)
-      if (kind === "routes") return setText(first, "HTTP and WebSocket")
-      setText(first, counts(summary, perSecond))
-      setText(second, trouble(summary, actor.deadLetters))
+      write(state, `${actor.state} · ${kind}`, room - 14)
+      if (kind === "routes") return write(first, "HTTP and WebSocket", room)
+      write(first, counts(summary, perSecond), room)
+      // Before it is measured: what is bad is bold.
       setAttribute(second, "class", summary.held > 0 || actor.deadLetters > 0 ? "counts bad" : "counts")
+      write(second, trouble(summary, actor.deadLetters), room)
     }
   }
 }
@@ -118,11 +142,11 @@ export const drawGraph = (topology, width) => {
   }))
   const actors = new Map()
   const nodes = boxes.map((box) => {
-    if (!box.isActor) return drawTopic(box, placed.at.get(box.id))
-    const actor = drawActor(box, placed.at.get(box.id))
-    actors.set(box.name, actor)
-    light(actor.element, box.id, lines)
-    return actor.element
+    const node = (box.isActor ? drawActor : drawTopic)(box, placed.at.get(box.id))
+    if (!box.isActor) return node
+    actors.set(box.name, node)
+    light(node.element, box.id, lines)
+    return node
   })
   const size = { width: placed.width + 2 * padding, height: placed.height + 2 * padding }
   const arrow = s(
@@ -148,13 +172,16 @@ export const drawGraph = (topology, width) => {
         { "aria-hidden": "true" },
         lines.map(({ element }) => element)
       ),
-      nodes
+      nodes.map(({ element }) => element)
     )
   )
+  let isFitted = false
   return {
     element: svg,
-    /** @param {{ actors: Array<object>, rates: Map<string, number> }} system */
+    /** Once it is in the page. @param {{ actors: Array<object>, rates: Map<string, number> }} system */
     update({ actors: now, rates }) {
+      if (!isFitted) for (const { fitName } of nodes) fitName()
+      isFitted = true
       for (const actor of now) actors.get(actor.name)?.update(actor, rates.get(actor.name))
     }
   }
