@@ -5,6 +5,7 @@ import type { Browser } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { launch } from "./chromium.ts"
 import { expectFine } from "./judge.ts"
+import { openLine } from "./line.ts"
 import { expectQuiet, gone, goTo, openPage, part, press, shows, type, until } from "./page.ts"
 import { Program, send } from "./program.ts"
 
@@ -124,6 +125,50 @@ describe("a server that goes away and comes back", () => {
       await program.end()
     }
   })
+})
+
+describe("a line to the server", () => {
+  it("that is dead without a word does not pass for a live stream of the configuration", async () => {
+    const program = await Program.start()
+    const line = await openLine(program)
+    try {
+      await send(program, "PUT", "/config/k", "before")
+      const page = await openPage(browser, line, "config", {}, (page) => page.clock.install())
+      await shows(page.getByRole("row", { name: 'k "before" 1' }))
+      line.freeze()
+      await send(program, "PUT", "/config/k", "meanwhile")
+      await page.clock.runFor("01:00")
+      await shows(page.getByRole("row", { name: 'k "meanwhile" 2' }))
+      await page.context().close()
+    } finally {
+      line.close()
+      await program.end()
+    }
+  })
+
+  it.each(["loses", "keeps"] as const)(
+    "that %s the answer to an upload leaves open whether it was taken, and the page says so",
+    async (what) => {
+      const program = await Program.start()
+      const line = await openLine(program)
+      try {
+        const page = await openPage(browser, line, "import", {}, (page) => page.clock.install())
+        await shows(page.getByRole("banner").getByRole("status").getByText("Live", { exact: true }))
+        line.loseAnswers(what === "keeps")
+        const buffer = Buffer.from("E-mail\na@b.example\n")
+        await page.getByLabel("CSV file").setInputFiles({ name: "c.csv", mimeType: "text/csv", buffer })
+        await page.getByRole("button", { name: "Import", exact: true }).click()
+        await until(() => send(program, "GET", "/contacts/a@b.example").then(({ status }) => status)).toBe(200)
+        await page.clock.runFor("01:30")
+        await shows(part(page, "Log").getByText(/unless all of the file had arrived$/))
+        await until(() => page.getByRole("button", { name: "Import", exact: true }).isEnabled()).toBe(true)
+        await page.context().close()
+      } finally {
+        line.close()
+        await program.end()
+      }
+    }
+  )
 })
 
 describe("a server that wants a token", () => {

@@ -12,11 +12,27 @@ const decode = (block) => {
   return data === "" ? undefined : { event, data: JSON.parse(data) }
 }
 
+/** Three heartbeats of the server. A line may die without a word. */
+const silence = 45_000
+
+/** Aborted with the life, or when nothing has been heard for too long. */
+const makeLine = (signal) => {
+  const dead = new AbortController()
+  let timer
+  const heard = () => {
+    clearTimeout(timer)
+    timer = setTimeout(() => dead.abort(), silence)
+  }
+  heard()
+  return { signal: AbortSignal.any([signal, dead.signal]), heard, end: () => clearTimeout(timer) }
+}
+
 /** The events of one response, until it ends. */
-async function* eventsOf(response) {
+async function* eventsOf(response, heard) {
   let rest = ""
   for (const reader = response.body.pipeThrough(new TextDecoderStream()).getReader(); ;) {
     const { done, value } = await reader.read()
+    heard()
     if (done) return
     const blocks = (rest + value).split("\n\n")
     rest = blocks.pop()
@@ -45,13 +61,16 @@ export const followEvents = async (life, path, listener) => {
   const { signal } = life
   for (let failures = 0; !signal.aborted; failures++) {
     let error
+    const line = makeLine(signal)
     try {
-      const response = await open(path, signal)
+      const response = await open(path, line.signal)
       listener.began()
       failures = 0
-      for await (const event of eventsOf(response)) listener.event(event)
+      for await (const event of eventsOf(response, line.heard)) listener.event(event)
     } catch (cause) {
       error = cause
+    } finally {
+      line.end()
     }
     if (signal.aborted) return
     listener.broke(error)

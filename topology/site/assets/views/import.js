@@ -58,17 +58,34 @@ const lookUp = async (signal) => {
   if (found !== undefined && now.id === id && now.newest === undefined) received({ importId: id, ...found })
 }
 
+/** So long an upload may get nowhere, or the answer to it stay away, in milliseconds. The server gives a silent body half of it. */
+const patience = 60_000
+
 /** XMLHttpRequest, because fetch does not tell how much has been sent. */
 const send = (file, sent) =>
   new Promise((resolve, reject) => {
     const xhr = new XMLHttpRequest()
+    let timer
+    const wait = () => {
+      clearTimeout(timer)
+      timer = setTimeout(() => xhr.abort(), patience)
+    }
+    // A browser does not say how far it got: the answer may have been lost, not the file.
+    const lost = () =>
+      reject(new Error("The connection broke off: nothing is imported, unless all of the file had arrived"))
     xhr.open("POST", `/imports${channelQuery()}`)
     xhr.setRequestHeader("content-type", "text/csv")
     for (const [name, value] of Object.entries(authorization())) xhr.setRequestHeader(name, value)
     xhr.responseType = "json"
-    xhr.upload.addEventListener("progress", ({ loaded, total }) => sent(total === 0 ? 0 : loaded / total))
+    xhr.upload.addEventListener("progress", ({ loaded, total }) => {
+      wait()
+      sent(total === 0 ? 0 : loaded / total)
+    })
     xhr.addEventListener("load", () => resolve({ status: xhr.status, answer: xhr.response }))
-    xhr.addEventListener("error", () => reject(new Error("The upload broke off; nothing was imported")))
+    xhr.addEventListener("error", lost)
+    xhr.addEventListener("abort", lost)
+    xhr.addEventListener("loadend", () => clearTimeout(timer))
+    wait()
     xhr.send(file)
   })
 
