@@ -4,7 +4,7 @@ import type { Browser, Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { launch } from "./chromium.ts"
 import { expectFine } from "./judge.ts"
-import { answer, expectQuiet, gone, goTo, openPage, part, press, shows, until } from "./page.ts"
+import { answer, expectQuiet, gone, goTo, isFocused, openPage, part, press, shows, tabTo, until } from "./page.ts"
 import { Program, send } from "./program.ts"
 
 const entry = fileURLToPath(new URL("fixture/main.ts", import.meta.url))
@@ -76,7 +76,17 @@ describe("an operator, with the keyboard alone,", () => {
   it("discards the dead letters of an actor, all of them", async () => {
     await Promise.all(Array.from({ length: 60 }, (_, n) => bring(`bad-${n}`, "bad")))
     await until(deadLetters).toBe(61)
-    const trouble = await expectSameWords("judge, 61 dead letters")
+    await expectSameWords("judge, 61 dead letters")
+    // Others may come while one is about to press something.
+    const replay = part(page, "Needs a hand").getByRole("button", { name: "Handle them again" })
+    await tabTo(page, replay)
+    await bring("bad-60", "bad")
+    const trouble = part(page, "Needs a hand")
+      .getByRole("listitem")
+      .filter({ hasText: "judge, 62 dead letters" })
+      .first()
+    await shows(trouble)
+    expect(await isFocused(replay)).toBe(true)
     await press(page, trouble.getByRole("link", { name: "Show them" }))
     const letters = part(page, "Of judge")
     await until(() => letters.getByRole("listitem").count()).toBe(20)

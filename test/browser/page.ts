@@ -40,7 +40,7 @@ export const expectQuiet = (page: Page, allowed?: RegExp): void => {
   expect(heard.filter((text) => allowed === undefined || !allowed.test(text))).toEqual([])
 }
 
-const isFocused = (target: Locator): Promise<boolean> =>
+export const isFocused = (target: Locator): Promise<boolean> =>
   target.evaluate((element) => element === element.ownerDocument.activeElement)
 
 /** Tabs until the target has the focus, as somebody without a mouse does. Fails where it cannot be reached. */

@@ -15,10 +15,12 @@ const questionOf = (path) => {
   return path.endsWith("/replay") ? ["Replay all?", "Every one that may be is handled again.", "Replay all"] : undefined
 }
 
-const cureButton = (what, { does, path }) =>
+/** @param {{ trouble: { what: string } }} row whose words may have changed since the button was drawn */
+const cureButton = (row, { does, path }) =>
   button(
     capital(does),
     async () => {
+      const { what } = row.trouble
       const [title, explanation, yes] = questionOf(path) ?? []
       if (title !== undefined && !(await confirmed(title, `${clipped(what, 300)}. ${explanation}`, yes))) return
       await request("POST", path)
@@ -34,46 +36,61 @@ const look = (actor, does) =>
     ? h("a", { class: "does", href: `#/dead-letters/${encodeURIComponent(actor)}` }, capital(does))
     : h("span", { class: "does" }, capital(does))
 
-const drawCure = (actor, what, cure) =>
+const drawCure = (row, actor, cure) =>
   h(
     "li",
     {},
-    cure.path === undefined ? look(actor, cure.does) : cureButton(what, cure),
+    cure.path === undefined ? look(actor, cure.does) : cureButton(row, cure),
     h("code", { class: "command" }, cure.command)
   )
 
-const draw = ({ actor, cures, since, what }) => {
+const draw = ({ trouble }) => {
+  const { actor, cures, since } = trouble
+  const row = { trouble }
+  const title = h("a", { href: `#/actors/${encodeURIComponent(actor)}` })
   const reason = h("p", { class: "cause foreign" })
   const time = since === undefined ? undefined : moment(since)
   const element = h(
     "li",
     { class: "trouble" },
-    h("h3", { class: "foreign" }, h("a", { href: `#/actors/${encodeURIComponent(actor)}` }, clipped(what, 160))),
+    h("h3", { class: "foreign" }, title),
     reason,
     time && h("p", { class: "since" }, "Since ", time.element),
     h(
       "ul",
       { class: "cures" },
-      cures.map((cure) => drawCure(actor, what, cure))
+      cures.map((cure) => drawCure(row, actor, cure))
     )
   )
   return {
     element,
-    update(trouble) {
+    update({ trouble }) {
+      row.trouble = trouble
+      setText(title, clipped(trouble.what, 160))
       setText(reason, clipped(trouble.cause, 400))
-      if (trouble.since !== undefined) time?.tick(trouble.since)
+      time?.tick(trouble.since)
     }
   }
 }
 
-/** A list that is kept up to date. `key` tells one trouble from another, also when its words change. */
+/**
+ * With a key each: what its buttons do, and which of those that do the same. Words are no part of it: they count letters, and who is about
+ * to press a button must not lose it to another letter.
+ */
+const identified = (troubles) => {
+  const seen = new Map()
+  return troubles.map((trouble) => {
+    const { actor, cures, since } = trouble
+    const same = JSON.stringify([actor, cures, since === undefined])
+    const nth = seen.get(same) ?? 0
+    seen.set(same, nth + 1)
+    return { trouble, key: `${nth} ${same}` }
+  })
+}
+
+/** A list that is kept up to date. */
 export const troubleList = (fallback) => {
   const element = h("ul", { class: "troubles" })
-  const update = keyed(
-    element,
-    ({ cures, what }) => JSON.stringify([what, cures.map(({ command }) => command)]),
-    draw,
-    fallback
-  )
-  return { element, update }
+  const update = keyed(element, ({ key }) => key, draw, fallback)
+  return { element, update: (troubles) => update(identified(troubles)) }
 }
