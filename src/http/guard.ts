@@ -80,8 +80,8 @@ const makeJudge = (options: GuardOptions, site: Site, clients: Clients) => {
       return refuse("Unauthorized", "a token is needed: Authorization: Bearer …")
     }
     if (/%00/.test(request.url)) return refuse("InvalidRequest", "the address has a NUL in it")
-    const encoding = headers["content-encoding"]
-    if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
+    const { "content-encoding": encoding = "identity", "transfer-encoding": transfer = "chunked" } = headers
+    if (encoding.toLowerCase() !== "identity" || transfer.toLowerCase() !== "chunked") {
       return refuse("CompressedBody", "compressed bodies are not taken")
     }
     return hasBody(headers) ? wrongType(headers["content-type"], bodyTypes) : undefined

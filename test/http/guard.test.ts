@@ -173,6 +173,9 @@ describe("a request", () => {
       const { port } = yield* serving(routes)
       const answer = yield* put(port, "x", typed, "Content-Encoding: gzip")
       assert.deepStrictEqual([answer.status, tag(answer)], [415, "CompressedBody"])
+      const coded = ["Content-Type: application/json", "Transfer-Encoding: gzip, chunked"]
+      const other = yield* exchange(port, `${head(port, "PUT", "/things/1", ...coded)}a\r\n{"size":1}\r\n0\r\n\r\n`)
+      assert.deepStrictEqual([other.status, tag(other)], [415, "CompressedBody"])
     })
   )
 
