@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import { Duration, Effect } from "effect"
 import { statusLatestTopic, statusTopic } from "../actor/status.ts"
 import type { KafkaError } from "../kafka/errors.ts"
 import { Kafka } from "../kafka/kafka.ts"
@@ -16,8 +16,8 @@ import type { Subscription } from "./subscription.ts"
 /** Where to begin: nothing can have been reported yet; the newest of each (kind, id); after a cursor. */
 export type Start = "fresh" | "newest" | Position
 
-/** How long a scan that others wait for as well waits for one slow reader. */
-const patience = "5 seconds"
+/** How long a scan that others wait for as well waits for one slow reader: at a time, and in all. Milliseconds. */
+const patience = { once: 5_000, inAll: 10_000 }
 /** Between a failure of the broker and the next try. */
 const pause = "1 second"
 /** Different (kind, id) of one channel that are kept for it; of more, the newest. */
@@ -79,10 +79,17 @@ const resume = Effect.fnUntraced(function* (sub: Subscription, position: Positio
     const { encodeCursor } = yield* Channels
     const send = (status: Status) =>
       sub.outlet.write(statusFrame(encodeCursor, sub.channel, status.json, { partition, offset: status.offset + 1 }))
+    let left = patience.inAll
+    const drained = Effect.gen(function* () {
+      const duration = Math.min(patience.once, left)
+      const [waited] = yield* Effect.timed(
+        Effect.timeoutOrElse(sub.outlet.drained, { duration, orElse: () => drop(sub) })
+      )
+      left -= Duration.toMillis(waited)
+    })
     const take = Effect.fnUntraced(function* (records: ReadonlyArray<KafkaRecord>) {
       for (const status of decoded(records)) {
-        if (sub.outlet.isFull)
-          yield* Effect.timeoutOrElse(sub.outlet.drained, { duration: patience, orElse: () => drop(sub) })
+        if (sub.outlet.isFull) yield* drained
         if (sub.mode !== "holding") return
         send(status)
       }

@@ -83,10 +83,15 @@ const pass = Effect.fnUntraced(function* (
   while (left.length > 0) {
     for (const batch of yield* poll) {
       const byChannel = group(batch, wanted)
-      for (const { isGone, request } of left) {
-        const records = isGone ? [] : select(request, byChannel)
-        if (records.length > 0) yield* request.take(records)
-      }
+      yield* Effect.forEach(
+        left,
+        ({ isGone, request }) => {
+          const records = isGone ? [] : select(request, byChannel)
+          return records.length > 0 ? request.take(records) : Effect.void
+        },
+        // Those who wait wait beside each other.
+        { concurrency: "unbounded", discard: true }
+      )
       yield* finish(batch.nextOffset)
     }
   }
