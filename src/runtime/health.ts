@@ -72,8 +72,8 @@ export const partitionStatus = (partition: Partition, circumstances: Circumstanc
   const operator = stuck.find(({ key }) => waitsForOperator(partition, key))
   const settled = partition.window.size === 0 ? partition.readOffset : partition.position.next
   const lag = Math.max(0, partition.endOffset - settled)
-  const held =
-    obstacle(partition, lag, circumstances) ?? longer(operator, longestHandler(partition, circumstances)) ?? null
+  // What waits for an operator is told beside it, in `stuck`: a handler that hangs would be told nowhere else.
+  const held = obstacle(partition, lag, circumstances) ?? longestHandler(partition, circumstances) ?? operator ?? null
   return {
     partition: partition.partition,
     lag,

@@ -88,6 +88,23 @@ describe("what holds a partition", () => {
     })
   })
 
+  it("is the handler that hangs, also where another key has waited longer for an operator, which is told beside it", () => {
+    const partition = partitionOf()
+    admit(partition, batchOf([record(0, "a"), record(1, "b")]), 0)
+    const [a, b] = [partition.cells.get("a")!, partition.cells.get("b")!]
+    handled(partition, a, nextTask(partition, a, 0)!, { _tag: "Hold", cause: "Declined" }, 7)
+    partition.started(b, { task: nextTask(partition, b, 0)!, since: 8, fiber })
+    parkHolders(partition, 1_000)
+    partition.settled(partition.settleSet(10, 1e6)!)
+    partition.progressAt = 39_000
+    const { held, stuck } = partitionStatus(partition, { ...calm, now: 40_000 })
+    assert.deepInclude(held, { key: "b", by: "handler" })
+    assert.deepStrictEqual(
+      stuck?.keys.map(({ key }) => key),
+      ["a"]
+    )
+  })
+
   it("is a key whose timer is held for an operator, also after a restore, until it is tried again", () => {
     const partition = partitionOf()
     const cell = partition.cell("a")
