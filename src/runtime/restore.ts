@@ -109,12 +109,9 @@ const readChangelog = (
         for (const batch of Option.getOrElse(polled, () => [])) {
           for (const record of batch.records) if (record.offset < end) restoreRecord(partition, record)
           yield* withinMemory(partition)
-          if (batch.nextOffset > next) {
-            progress = now
-            partition.progressAt = now
-          }
+          if (batch.nextOffset > next) partition.progressAt = progress = now
           next = batch.nextOffset
-          partition.restored.done = next
+          partition.restored.done = Math.min(next, end)
         }
         if (next < end && now - progress >= noProgress) return yield* stalled(kafka, changelog, at, next, end)
       }

@@ -203,6 +203,28 @@ describe("the health of an actor", () => {
     }).pipe(running)
   )
 
+  it.effect("is restoring, and no trouble before its changelog has stood still for half a minute", () =>
+    Effect.gen(function* () {
+      const [kit, broker] = [yield* TestKit, yield* EmbeddedBroker]
+      yield* TestClock.adjust("1 day")
+      yield* kit.send(words, "ada", "a")
+      yield* kit.quiet
+      yield* broker.control.intercept(({ kind, subjects }) =>
+        Effect.succeed(kind === "fetch" && subjects.includes("sleeper.state") ? "fail" : "pass")
+      )
+      yield* kit.crash(sleeper)
+      yield* Effect.repeat(TestClock.adjust("1 second"), { times: 15 })
+      assert.deepStrictEqual(yield* held, { state: "restoring", held: null })
+      yield* TestClock.adjust("31 seconds")
+      assert.deepInclude((yield* held).held, { by: "changelog" })
+      assert.match((yield* held).held!.since, /^1970-01-02T/)
+      yield* broker.control.heal
+      yield* TestClock.adjust("1 second")
+      yield* kit.quiet
+      assert.deepStrictEqual(yield* held, { state: "running", held: null })
+    }).pipe(running)
+  )
+
   it.effect("is waiting once its reader has had no answer for ten seconds, until it has one", () =>
     Effect.gen(function* () {
       const kit = yield* TestKit
