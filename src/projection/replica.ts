@@ -1,4 +1,4 @@
-import { Deferred, Effect, Semaphore } from "effect"
+import { Clock, Deferred, Effect, Semaphore } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import type { AnyProjection } from "../actor/projection.ts"
 import { longer } from "../kafka/away.ts"
@@ -11,6 +11,7 @@ import { decodeBatch, taken } from "./decode.ts"
 import type { Stretch } from "./decode.ts"
 import { send } from "./letters.ts"
 import type { Fenced, ProjectionError } from "./errors.ts"
+import { partitionStatus } from "./partitionStatus.ts"
 import * as Positions from "./positions.ts"
 import { tell } from "./tell.ts"
 import type { Owned, Replica, ReplicaOptions } from "./shape.ts"
@@ -30,7 +31,7 @@ export const make = Effect.fnUntraced(function* (
   projection: AnyProjection,
   options: ReplicaOptions
 ): Effect.fn.Return<Replica, never, Kafka> {
-  const kafka = yield* Kafka
+  const [kafka, clock] = [yield* Kafka, yield* Clock.Clock]
   const { definition, inboxes, name } = projection
   const died = yield* Deferred.make<never, KafkaError | ProjectionError | SqlError.SqlError>()
   const owned = new Map<string, Owned>()
@@ -38,7 +39,8 @@ export const make = Effect.fnUntraced(function* (
   const gate = yield* Semaphore.make(1)
   let state: "starting" | "running" | "draining" = "starting"
   let away: Reader["away"] = () => undefined
-  let [assigned, writing, progress, crashed] = [false, false, 0, false]
+  let writingSince: number | undefined
+  let [assigned, progress, crashed] = [false, 0, false]
 
   const take = Effect.fnUntraced(function* (reader: Reader, at: TopicPartition, ids: ReadonlyMap<string, string>) {
     const { end, position, read } = yield* takeOver(kafka, projection, name, at, ids)
@@ -195,10 +197,10 @@ export const make = Effect.fnUntraced(function* (
       state = "running"
 
       const poll = Effect.flatMap(reader.poll, (batches) => {
-        writing = true
+        writingSince = clock.currentTimeMillisUnsafe()
         return gate
           .withPermit(Effect.uninterruptible(writeAll(target, reader, member, batches)))
-          .pipe(Effect.ensuring(Effect.sync(() => void (writing = false))))
+          .pipe(Effect.ensuring(Effect.sync(() => void (writingSince = undefined))))
       })
       return yield* Effect.raceAllFirst([
         Effect.forever(poll),
@@ -210,7 +212,7 @@ export const make = Effect.fnUntraced(function* (
   )
 
   const busy = Effect.gen(function* () {
-    if (state !== "running" || !assigned || writing) return true
+    if (state !== "running" || !assigned || writingSince !== undefined) return true
     for (const { position, read } of owned.values()) {
       if (read < (yield* kafka.topics.endOffset(at(position)))) return true
     }
@@ -224,7 +226,9 @@ export const make = Effect.fnUntraced(function* (
     status: () => ({
       state,
       away: away(),
-      partitions: Array.from(owned.values(), partitionStatus)
+      partitions: Array.from(owned.values(), (each) =>
+        partitionStatus(each, { table: definition.table, since: writingSince }, clock.currentTimeMillisUnsafe())
+      )
     }),
     crash: Effect.suspend(() => {
       crashed = true
@@ -232,11 +236,6 @@ export const make = Effect.fnUntraced(function* (
     })
   }
 })
-
-const partitionStatus = ({ end, position: { partition, topic }, read: settled, turns }: Owned) => {
-  const lag = Math.max(0, end - settled)
-  return { topic, partition, lag, settled, turns, inFlight: 0, parked: 0, held: null }
-}
 
 const nothing = { changes: [], records: [], refusals: [] }
 

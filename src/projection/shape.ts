@@ -24,7 +24,13 @@ export interface PartitionStatus {
   readonly turns: number
   readonly inFlight: number
   readonly parked: number
-  readonly held: null
+  /** The database, where it does not end a transaction. */
+  readonly held: {
+    readonly key: string
+    readonly by: "transaction"
+    readonly since: string
+    readonly cause: string
+  } | null
 }
 
 export interface Replica {

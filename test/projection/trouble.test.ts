@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Logger, Option } from "effect"
 import { SqlClient } from "effect/sql"
+import { TestClock } from "effect/testing"
 import { random } from "../actors/import/random.ts"
 import * as Embedded from "../../src/kafka/embedded/embedded.ts"
 import { EmbeddedBroker } from "../../src/kafka/embedded/embedded.ts"
@@ -219,6 +220,44 @@ describe("a database in trouble", () => {
       const again = yield* start("one")
       assert.deepStrictEqual(yield* table, { k: "a b" })
       yield* again.stop
+    })
+  )
+
+  story(
+    "whose transaction somebody holds is named after half a minute, for as long as it is held",
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const one = yield* start("one")
+      yield* write("k", "a")
+      yield* one.quiet
+      const [held, goOn] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      const lock = Effect.asVoid(isPostgres ? sql`LOCK TABLE sentences` : sql`SELECT 1`)
+      const other = yield* Effect.forkChild(
+        sql.withTransaction(
+          Effect.andThen(lock, Effect.andThen(Deferred.succeed(held, undefined), Deferred.await(goOn)))
+        )
+      )
+      yield* Deferred.await(held)
+      yield* write("k", "b")
+      yield* one.quiet
+      const found = () => one.replica().partitions.flatMap(({ held }) => held ?? [])
+      yield* TestClock.adjust("29 seconds")
+      assert.deepStrictEqual(found(), [])
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(found(), [
+        {
+          key: "sentences",
+          by: "transaction",
+          since: "1970-01-01T00:00:00.000Z",
+          cause: "the database does not end the transaction on table sentences"
+        }
+      ])
+      yield* Deferred.succeed(goOn, undefined)
+      yield* Fiber.join(other)
+      yield* one.quiet
+      assert.deepStrictEqual(found(), [])
+      assert.deepStrictEqual(yield* table, { k: "a b" })
+      yield* one.stop
     })
   )
 
