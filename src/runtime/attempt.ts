@@ -89,6 +89,7 @@ export const failed = Effect.fnUntraced(function* (
   decided?: AnyDecision
 ): Effect.fn.Return<Outcome, never, unknown> {
   const error = Cause.squash(cause)
+  // It is stored with what waits, and goes with a dead letter: there has to be room for it.
   const description = wordsOf(error, describe)
   const typed = cause.reasons.some(Cause.isFailReason)
   const decision = decided ?? (typed ? decisionFor(self.definition, error) : undefined)
@@ -164,16 +165,7 @@ const delayOf = (retry: Retry, attempt: number): number =>
     Duration.toMillis(retry.max ?? "1 hour")
   )
 
-/** A cause is stored with what waits, and goes with a dead letter: there has to be room for it. */
-const mostCause = 4_096
-
 const describe = (error: unknown): string =>
-  Result.getOrElse(
-    Result.try(() => described(error).slice(0, mostCause)),
-    () => "an error that cannot be shown"
-  )
-
-const described = (error: unknown): string =>
   Predicate.hasProperty(error, "_tag")
     ? `${String(error._tag)}${error instanceof Error && error.message !== "" ? `: ${error.message}` : ""}`
     : error instanceof Error
