@@ -5,6 +5,7 @@ import type { Cell } from "./cell.ts"
 import type { Partition } from "./partition.ts"
 import type { Place } from "./run.ts"
 import type { Begun, Turns } from "./turns.ts"
+import { turnScope } from "./turnScope.ts"
 import { woken } from "./woken.ts"
 
 /** Keys that have something to do, taken in turn by a bounded set of workers. */
@@ -39,25 +40,6 @@ const end = Effect.fnUntraced(function* (scope: Scope.Closeable, actor: string, 
     Effect.annotateLogs({ actor, keys: keys().slice(0, 10).map(shownKey).join(", ") })
   )
 })
-
-/**
- * The scope of a worker's turns: what a handler has acquired is released when its turn is over. Most acquire nothing, and a scope of
- * their own would cost each of them.
- */
-const turnScope = () => {
-  const scope = Scope.makeUnsafe()
-  const empty = scope.state
-  const close = Effect.suspend(() => Scope.close(scope, Exit.void)).pipe(
-    Effect.catchCause((cause) => Effect.logError("What a handler had acquired was not released", cause)),
-    Effect.ensuring(Effect.sync(() => (scope.state = empty)))
-  )
-  return {
-    isEmpty: () => scope.state === empty,
-    close,
-    provide: <A, E, R>(worker: Effect.Effect<A, E, R>) =>
-      Effect.ensuring(Effect.provideService(worker, Scope.Scope, scope), close)
-  }
-}
 
 /**
  * A worker lives while there is something ready; at most `workers` at a time. A key is with one worker at a time. Workers are
