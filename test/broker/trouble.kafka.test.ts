@@ -6,7 +6,7 @@ import { describe, inject } from "vitest"
 import * as Cluster from "../../src/kafka/cluster/cluster.ts"
 import type { KafkaError } from "../../src/kafka/errors.ts"
 import { Kafka } from "../../src/kafka/kafka.ts"
-import { record, unique } from "./clients.ts"
+import { readAll, record, text, unique } from "./clients.ts"
 
 const bootstrap = inject("bootstrap")
 
@@ -112,6 +112,23 @@ describe("a request the broker refuses", () => {
       expect(results.map(({ _tag }) => _tag === "Success")).toEqual(results.map((_, n) => n !== 7))
       expect(results[7]).toMatchObject({ failure: { reason: "RecordTooLarge", topic } })
       expect(yield* kafka.topics.endOffset(at)).toBe(19)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  )
+
+  it.live("settles what fits only compressed, as a message that its producer compressed and that has to wait", () =>
+    Effect.gen(function* () {
+      const kafka = yield* Kafka
+      const topic = unique("squeezed")
+      yield* kafka.topics.ensure([{ name: topic, partitions: 1, cleanup: "delete", maxMessageBytes: 10_000 }])
+      const at = { topic, partition: 0 }
+      const transactor = yield* kafka.transactor({ transactionalId: topic })
+      yield* transactor.commit({ records: [record(at, "a"), record(at, "x".repeat(200_000)), record(at, "b")] })
+      const noise = Array.from({ length: 5_000 }, (_, n) => Math.sin(n)).join()
+      expect(yield* Effect.flip(transactor.commit({ records: [record(at, noise)] }))).toMatchObject({
+        outcome: "refused"
+      })
+      const values = (yield* readAll([at])).get(`${topic}/0`)!.map(({ value }) => text(value))
+      expect(values).toEqual(["a", "x".repeat(200_000), "b"])
     }).pipe(Effect.scoped, Effect.provide(layer))
   )
 

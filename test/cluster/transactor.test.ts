@@ -2,10 +2,13 @@ import { expect, it } from "@effect/vitest"
 import { Clock, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { describe } from "vitest"
+import { decodeRecords, readHeader, verifyChecksum } from "../../src/kafka/cluster/batch-decoder.ts"
+import type { ProduceRequest } from "../../src/kafka/cluster/produce-api.ts"
 import { settings } from "../../src/kafka/cluster/settings.ts"
 import * as Transactor from "../../src/kafka/cluster/transactor.ts"
 import type { TransactionOutcome } from "../../src/kafka/errors.ts"
 import type { Transaction } from "../../src/kafka/kafka.ts"
+import type { KafkaRecord } from "../../src/kafka/records.ts"
 import { inTime, metadata, noAnswer, noConnection, wire } from "./wire.ts"
 import type { Asked, Trouble } from "./wire.ts"
 
@@ -68,9 +71,7 @@ describe("a commit that meets trouble once", () => {
   )
 
   it.effect.each([
-    ...product(["Produce"], ["MESSAGE_TOO_LARGE", "INVALID_RECORD", "INVALID_TIMESTAMP", "RECORD_LIST_TOO_LARGE"]).map(
-      (one) => ({ ...one, outcome: "refused" })
-    ),
+    ...product(["Produce"], ["INVALID_RECORD", "INVALID_TIMESTAMP"]).map((one) => ({ ...one, outcome: "refused" })),
     ...product(["TxnOffsetCommit"], ["ILLEGAL_GENERATION", "UNKNOWN_MEMBER_ID", "FENCED_INSTANCE_ID"]).map((one) => ({
       ...one,
       outcome: "stale"
@@ -103,6 +104,34 @@ describe("a commit that meets trouble once", () => {
       expect([first, again]).toEqual(["unclear", "unclear"])
       expect(ends).toEqual(api === "EndTxn" ? [true] : [])
     })
+  )
+})
+
+describe("a record that is too large", () => {
+  it.effect.each(["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"])(
+    "is sent once more, compressed as its producer may have sent it, and then refused: %s",
+    (error) =>
+      Effect.gen(function* () {
+        expect(yield* commit({ Produce: [error] })).toEqual({ first: "committed", ends: [true], again: "committed" })
+        expect(yield* commit({ Produce: [error, error] })).toEqual({
+          first: "refused",
+          ends: [false],
+          again: "committed"
+        })
+        const { connections, inputs } = wire({ Produce: [error] })
+        const options = { transactionalId: "t" }
+        const transactor = yield* Transactor.make(settings({ brokers: ["b:1"] }), metadata, connections, options)
+        yield* inTime(transactor.commit(transaction))
+        const sent = (inputs("Produce") as ReadonlyArray<ProduceRequest>).map(({ partitions }) => {
+          const { batch } = partitions[0]!
+          const records: Array<KafkaRecord> = []
+          const header = readHeader(batch, 0)!
+          verifyChecksum(batch, header)
+          decodeRecords(batch, header, 0, records)
+          return records.map(({ value }) => String(value))
+        })
+        expect(sent).toEqual([["v"], ["v"]])
+      })
   )
 })
 
@@ -171,7 +200,7 @@ describe("a commit whose trouble does not end", () => {
 
   it.effect("is unclear where its abort is not answered, whatever came before", () =>
     Effect.gen(function* () {
-      const { again, ends, first } = yield* commit({ Produce: ["MESSAGE_TOO_LARGE"], EndTxn: [noAnswer] })
+      const { again, ends, first } = yield* commit({ Produce: ["INVALID_RECORD"], EndTxn: [noAnswer] })
       expect([first, ends, again]).toEqual(["unclear", [false], "unclear"])
     })
   )

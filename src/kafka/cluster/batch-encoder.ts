@@ -134,6 +134,15 @@ export class RecordBatch {
     return batch
   }
 
+  /** Compresses what was sealed without, for a broker that finds it too large. False: it is compressed already. */
+  squeeze(): boolean {
+    if (this.#sealed === undefined || (this.#sealed.readInt16BE(at.attributes) & attribute.compression) !== 0)
+      return false
+    this.#sealed = undefined
+    this.seal("zstd")
+    return true
+  }
+
   /** It is written, or will never be: nobody looks at it again. */
   release(): void {
     this.#buffers.give(this.#buffer)

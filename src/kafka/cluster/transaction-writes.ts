@@ -16,6 +16,8 @@ import { Stopped, verdict, worst } from "./transaction-outcome.ts"
 /** Bytes of records a transaction may have: more could not be written in a transaction's time. */
 const maxTransactionBytes = 64 * 1024 * 1024
 
+const tooLarge: ReadonlySet<string> = new Set(["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"])
+
 /** The batches of one partition that are still to be written, in order. */
 interface PartitionWrites extends TopicPartition {
   readonly pieces: Array<RecordBatch>
@@ -113,6 +115,8 @@ export const make = (
       writes.pieces.splice(0, 1, ...piece.halves())
       return false
     }
+    // What its producer compressed into the inbox has to fit where it waits, or where it is given up.
+    if (tooLarge.has(error) && piece.squeeze()) return false
     return yield* stop(error, `partition ${writes.partition} of topic ${writes.topic}`)
   })
 
