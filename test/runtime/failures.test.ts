@@ -7,6 +7,7 @@ import { Kafka } from "../../src/kafka/kafka.ts"
 import type { Header, KafkaRecord } from "../../src/kafka/records.ts"
 import { commandHeaders, encodeCommand } from "../../src/runtime/control.ts"
 import { TestKit } from "../../src/testing/testKit.ts"
+import { turn } from "../../src/testing/turn.ts"
 
 class Down extends Schema.TaggedError<Down>()("Down", {}) {}
 
@@ -94,6 +95,24 @@ describe("an error that is retried twice and then given up on", () => {
         assert.strictEqual((yield* letters).length, 1)
       })
     )
+  })
+
+  it.effect("stands where telling it fails, without the timers and reports of the telling", () => {
+    const actor = Actor.make("worker", { inbox: jobs, state: Schema.String, initial: "", timers: ["later"] })
+      .handle({ message: () => Effect.fail(new Down()), timer: { later: (state) => Effect.succeed(state) } })
+      .errors({
+        Down: {
+          then: "hold",
+          onGiveUp: Effect.fnUntraced(function* (_state, _error, turn) {
+            yield* turn.set("later", { after: "1 hour" })
+            yield* turn.report("channel", { kind: "down" })
+            return yield* Effect.die("a bug of its own")
+          })
+        }
+      })
+    return Effect.map(turn(actor, { key: "ada", message: "down" }), ({ reported, timers, verdict }) => {
+      assert.deepStrictEqual({ reported, timers, verdict }, { reported: [], timers: {}, verdict: "hold" })
+    }).pipe(Effect.provide(Logger.layer([])))
   })
 
   it.effect("stands where telling it fails, and nothing of the telling is left", () => {
