@@ -50,11 +50,7 @@ const settled: Ending = { _tag: "Settled" }
 export const attempt = (self: Attempt): Effect.Effect<Outcome, never, unknown> => {
   const turn = new CollectingTurn(self)
   return Effect.matchCauseEffect(
-    Effect.suspend(() => {
-      const effect = self.handler(self.state, turn)
-      // Its types forbid it; in plain JavaScript it may be a promise, and what is no effect ends the fiber that runs it.
-      return Effect.isEffect(effect) ? effect : Effect.die(new TypeError("a handler has to answer an Effect"))
-    }),
+    called(() => self.handler(self.state, turn)),
     {
       onSuccess: (state) => {
         const json = self.encode(state)
@@ -66,6 +62,13 @@ export const attempt = (self: Attempt): Effect.Effect<Outcome, never, unknown> =
     }
   )
 }
+
+/** What a handler answers; the types were perhaps not looked at. */
+const called = <A, E, R>(handler: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.suspend(() => {
+    const answer = handler()
+    return Effect.isEffect(answer) ? answer : Effect.die(new TypeError("the handler answered no Effect"))
+  })
 
 /** Whose failure a line of the log is about. */
 const named = (self: Attempt) => ({
@@ -144,7 +147,12 @@ const tell = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Encoded, never, unknown> {
   if (teller === undefined) return before
   const [emitted, reported, timers] = [turn.emitted.slice(), turn.reported.slice(), new Map(turn.timers)]
-  const exit = yield* Effect.exit(Effect.suspend(() => Effect.map(teller(state), (next) => encoded(self, next))))
+  const exit = yield* Effect.exit(
+    Effect.map(
+      called(() => teller(state)),
+      (next) => encoded(self, next)
+    )
+  )
   if (Exit.isSuccess(exit)) return exit.value
   turn.emitted = emitted
   turn.reported = reported
@@ -155,6 +163,7 @@ const tell = Effect.fnUntraced(function* (
 
 const decisionFor = (definition: ActorDefinition, error: unknown): AnyDecision | undefined => {
   if (!Predicate.hasProperty(error, "_tag") || typeof error._tag !== "string") return undefined
+  if (!Object.hasOwn(definition.decisions, error._tag)) return undefined
   const decision: Verdict | AnyDecision | undefined = definition.decisions[error._tag]
   return typeof decision === "string" ? { then: decision } : decision
 }

@@ -117,6 +117,29 @@ describe("a handler's carelessness is a failed attempt, and never the end of its
     )
   }
 
+  for (const [what, handler, cause] of [
+    ["no Effect", () => undefined, "TypeError: the handler answered no Effec"],
+    ["a promise", () => Promise.resolve("order"), "TypeError: the handler answered no Effec"],
+    ["an error that nobody decided on", () => Effect.fail({ _tag: "toString" }), "toString"]
+  ] as const) {
+    it.effect(what, () => {
+      // What a program without types could answer.
+      const answer = handler as () => unknown as () => Effect.Effect<string>
+      const actor = Actor.make("clerk", spec).handle({
+        message: (_, order) => (order === "order" ? Effect.succeed(order) : answer())
+      })
+      return Effect.gen(function* () {
+        const { quiet, restarts, send } = yield* process(actor)
+        yield* send("bad", what)
+        yield* send("good", "order")
+        yield* quiet
+        yield* TestClock.adjust("10 seconds")
+        yield* quiet
+        assert.deepStrictEqual([yield* outcome, yield* restarts], [{ states: ["", "order"], letters: [cause] }, 0])
+      }).pipe(Effect.scoped, Effect.provide(Embedded.layerMemory))
+    })
+  }
+
   it.effect("an error with a long story is held, if that is decided", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* handling("long story"), { states: ["", "order"], letters: [], restarts: 0 })
