@@ -18,19 +18,20 @@ const lamp = Actor.make("lamp", {
   message: (_, { on }) => Effect.succeed({ on })
 })
 
-/** What the changelog says of states, in order. */
-const states = Effect.gen(function* () {
+/** What the changelog says of a kind, in order. */
+const entries = Effect.fnUntraced(function* (kind: keyof typeof Entry.kinds) {
   const { read, topics } = yield* Kafka
   const at = { topic: "lamp.state", partition: 0 }
-  const found: Array<string | null> = []
+  const found: Array<Uint8Array | null> = []
   for (let offset = 0; offset < (yield* topics.endOffset(at)); offset++) {
     for (const { key, value } of Option.toArray(yield* read({ ...at, offset }))) {
-      if (Entry.decodeEntryKey(key!).kind !== Entry.kinds.state) continue
-      found.push(value === null ? null : new TextDecoder().decode(value))
+      if (Entry.decodeEntryKey(key!).kind === Entry.kinds[kind]) found.push(value)
     }
   }
   return found
 })
+const states = Effect.map(entries("state"), (all) => all.map((value) => value && new TextDecoder().decode(value)))
+const positions = Effect.map(entries("position"), (all) => all.map((value) => Entry.positionValue.decode(value!)))
 
 describe("a changelog", () => {
   it.effect("has a state when it changes, and nothing of a key that is back at the initial one", () =>
@@ -41,6 +42,26 @@ describe("a changelog", () => {
         yield* kit.quiet
       }
       assert.deepStrictEqual(yield* states, ['{"on":true}', null])
+    }).pipe(Effect.provide(TestKit.layer(Topology.make("test", lamp))))
+  )
+
+  it.effect("counts the settles of its partition, over a crash: by their number it knows that there has been one", () =>
+    Effect.gen(function* () {
+      const kit = yield* TestKit
+      for (const on of [true, false, true]) {
+        yield* kit.send(settings, "hall", { on })
+        yield* kit.quiet
+        yield* kit.crash(lamp)
+        yield* kit.quiet
+      }
+      assert.deepStrictEqual(
+        (yield* positions).map(({ next, settle }) => [next, settle]),
+        [
+          [1, 1],
+          [2, 2],
+          [3, 3]
+        ]
+      )
     }).pipe(Effect.provide(TestKit.layer(Topology.make("test", lamp))))
   )
 })
