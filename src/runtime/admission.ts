@@ -17,7 +17,7 @@ const noLetters: Letters = new Map()
  */
 export const admit = (partition: Partition, batch: Batch, now: number, letters: Letters = noLetters): void => {
   const last = batch.records.length - 1
-  if (partition.window.size === 0) partition.progressAt = now
+  if (partition.window.size === 0 && partition.stalledSince === undefined) partition.progressAt = now
   for (let i = 0; i <= last; i++) {
     const record = batch.records[i]!
     admitRecord(partition, record, i === last ? batch.nextOffset : record.offset + 1, now, letters)

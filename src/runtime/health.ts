@@ -130,6 +130,7 @@ const obstacle = (
     return { key: "changelog", by: "changelog", since, cause: `restoring: at offset ${done} of ${end}` }
   }
   if (lag === 0 && partition.unsettled === 0) return undefined
+  if (partition.refusal !== undefined) return { by: "transaction", ...partition.refusal }
   if (settling !== undefined && now - settling.since >= stuckAfter) {
     return { key: settling.id, by: "transaction", since: settling.since, cause: settling.cause }
   }

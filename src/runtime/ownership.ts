@@ -81,12 +81,13 @@ export const make = Effect.fnUntraced(function* (
     const now = yield* Clock.currentTimeMillis
     if (!isOwned(partition)) return
     partition.activate(next, topicId)
-    partition.progressAt = now
+    partition.progressAt = partition.stalledSince ?? now
     yield* around.reader.seek(at(number), next)
   })
 
-  const startTaking = (number: number) => {
+  const startTaking = (number: number, stalledSince?: number) => {
     const partition = around.create(at(number), topicId)
+    partition.stalledSince = stalledSince
     partition.progressAt = clock.currentTimeMillisUnsafe()
     owned.set(number, partition)
     run(
@@ -159,7 +160,8 @@ export const make = Effect.fnUntraced(function* (
   const retake = (partition: Partition) =>
     Effect.suspend(() => {
       if (!end(partition)) return Effect.void
-      startTaking(partition.partition)
+      const isStalled = partition.window.size > 0 || partition.unsettled > 0
+      startTaking(partition.partition, partition.stalledSince ?? (isStalled ? partition.progressAt : undefined))
       return Fiber.interrupt(takes.get(partition)!)
     })
 

@@ -83,9 +83,14 @@ export class Partition implements TopicPartition {
   /** The offset after the last one polled, and the end the broker told of. */
   readOffset = 0
   endOffset = 0
-  /** Turns settled since it was taken; when it last settled or was restored further, or last had nothing to settle (milliseconds since the epoch). */
+  /** Turns settled since it was taken. */
   turns = 0
+  /** When it last settled or was restored further, or last had nothing to settle (milliseconds since the epoch). */
   progressAt = 0
+  /** Since when it has had something to settle and has not, if it was taken anew meanwhile. */
+  stalledSince: number | undefined
+  /** The broker refuses what it settles, whatever is tried: which transactional id, since when, and why. */
+  refusal: { readonly key: string; readonly since: number; readonly cause: string } | undefined
   private readonly decoded = new Decoded()
   /** Finished and not settled, in the order of finishing. */
   private finished: Array<Finished> = []
@@ -103,15 +108,12 @@ export class Partition implements TopicPartition {
   get actor(): string {
     return this.around.definition.name
   }
-
   get deadLetters(): string {
     return this.around.deadLetters
   }
-
   get unsettled(): number {
     return this.finished.length
   }
-
   get full(): boolean {
     return this.window.size >= this.around.capacity || this.window.bytes >= this.around.capacityBytes
   }
@@ -175,7 +177,6 @@ export class Partition implements TopicPartition {
   }
 
   // ------------------------------------------------------------------ settling
-
   /**
    * What can be settled now: at most `limit` inbox messages, and about `weight` bytes, but more where a key's order demands it.
    * A key's turns stay in order: where one is held back, those after it are. `turns` bounds also those that consume no inbox
@@ -240,11 +241,10 @@ export class Partition implements TopicPartition {
 
   /** The key's cell, made if there is none. */
   cell(key: string): Cell {
-    let cell = this.cells.get(key)
-    if (cell === undefined) {
-      cell = new Cell(key)
-      this.cells.set(key, cell)
-    }
+    const known = this.cells.get(key)
+    if (known !== undefined) return known
+    const cell = new Cell(key)
+    this.cells.set(key, cell)
     return cell
   }
 }

@@ -1,4 +1,3 @@
-import { Effect } from "effect"
 import { idempotencyKey } from "./identity.ts"
 import type { SettleSet } from "./partition.ts"
 
@@ -15,13 +14,11 @@ export class Refusals {
     return this.counts.get(id) ?? 0
   }
 
-  /** Refused once more. Waits where not even the bare dead letter was taken: the topic is to be mended. */
-  add(id: string): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const times = this.times(id) + 1
-      this.counts.set(id, times)
-      return times > 2 ? Effect.sleep("1 second") : Effect.void
-    })
+  /** Refused once more. False where not even the bare dead letter was taken: the topic is to be mended. */
+  add(id: string): boolean {
+    const times = this.times(id) + 1
+    this.counts.set(id, times)
+    return times <= 2
   }
 
   settled({ included, partition }: SettleSet): void {

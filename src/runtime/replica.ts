@@ -106,9 +106,8 @@ export const make = Effect.fnUntraced(function* (
         lookAgain: alarm.lookAgain,
         rebuild: Effect.suspend(() => ownership!.rebuild),
         refused: ({ partition }, id) =>
-          Effect.andThen(
-            refused.add(id),
-            Effect.suspend(() => ownership!.retake(partition))
+          Effect.suspend(() =>
+            refused.add(id) ? Effect.as(ownership!.retake(partition), true) : Effect.succeed(false)
           )
       })
       settler = settle

@@ -37,8 +37,8 @@ export interface Surroundings {
   readonly lookAgain: (at: number) => void
   /** The outcome of a commit is unclear: everything in memory may be wrong. The producer epoch is new already. */
   readonly rebuild: Effect.Effect<void>
-  /** The broker will never take what this turn writes. */
-  readonly refused: (set: SettleSet, id: string) => Effect.Effect<void>
+  /** The broker will never take what this turn writes. False: nor does it take its dead letter. */
+  readonly refused: (set: SettleSet, id: string) => Effect.Effect<boolean>
 }
 
 export interface Settler {
@@ -155,6 +155,8 @@ export const make = Effect.fnUntraced(function* (
     for (const set of sets) {
       set.partition.settled(set)
       set.partition.progressAt = clock.currentTimeMillisUnsafe()
+      set.partition.stalledSince = undefined
+      set.partition.refusal = undefined
       yield* around.settled(set)
     }
   })
@@ -177,7 +179,7 @@ export const make = Effect.fnUntraced(function* (
       case "aborted":
         return yield* Effect.sleep(backoff)
       case "refused":
-        return yield* bisect(sets)
+        return yield* bisect(sets, error.message)
       case "stale": {
         // If the next generation is there already, go on. Else the heartbeats will hear that this one is over, and there is no membership
         // until the next; or they will not, since it was said by a broker that was cut off: only asking again tells.
@@ -198,7 +200,7 @@ export const make = Effect.fnUntraced(function* (
   })
 
   /** Narrows a refused settle down to one partition, and then to one turn, whatever the size of its records: that one is to blame. */
-  const bisect = Effect.fnUntraced(function* (sets: ReadonlyArray<SettleSet>) {
+  const bisect = Effect.fnUntraced(function* (sets: ReadonlyArray<SettleSet>, message: string) {
     const isLast = most === 1
     suspects = sets.map(({ partition }) => partition)
     most = Infinity
@@ -213,9 +215,12 @@ export const make = Effect.fnUntraced(function* (
     }
     suspects = []
     const { cell, task } = included[0]!
+    const { partition } = set!
+    if (task !== undefined && (yield* around.refused(set!, idempotencyKey(partition, cell, task)))) return
     // Nobody to blame: the topic is to be mended.
-    if (task === undefined) return yield* Effect.sleep(backoff)
-    yield* around.refused(set!, idempotencyKey(set!.partition, cell, task))
+    const since = yield* Clock.currentTimeMillis
+    partition.refusal ??= { key: around.transactionalId, since, cause: `its transaction did not commit: ${message}` }
+    yield* Effect.sleep(backoff)
   })
 
   return {

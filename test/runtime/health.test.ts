@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Effect, Schema } from "effect"
+import { Context, DateTime, Effect, Layer, Logger, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { Actor, Actors, Topic, Topology } from "../../src/index.ts"
-import { EmbeddedBroker } from "../../src/kafka/embedded/embedded.ts"
+import { Actor, Actors, Kafka, Log, Topic, Topology } from "../../src/index.ts"
+import { EmbeddedBroker, layerMemory } from "../../src/kafka/embedded/embedded.ts"
+import { TransactionError } from "../../src/kafka/errors.ts"
+import type { ProducerRecord } from "../../src/kafka/records.ts"
 import { admit } from "../../src/runtime/admission.ts"
 import { setTimer } from "../../src/runtime/completion.ts"
 import { obey } from "../../src/runtime/control.ts"
@@ -291,5 +293,88 @@ describe("the health of an actor", () => {
       yield* kit.quiet
       assert.isNull((yield* held).held)
     }).pipe(running)
+  )
+
+  /** The sleeper on a broker whose commits end as told; `restores`: barriers written. */
+  const committing = Effect.fnUntraced(function* (
+    outcome: (records: ReadonlyArray<ProducerRecord>) => Effect.Effect<void, TransactionError>
+  ) {
+    const kafka = yield* Kafka
+    const world = { restores: 0 }
+    const through: Kafka["Service"] = {
+      ...kafka,
+      producer: Effect.map(kafka.producer, (producer) => ({
+        send: (records) => {
+          if (records[0]!.topic === "sleeper.state") world.restores++
+          return producer.send(records)
+        }
+      })),
+      transactor: (options) =>
+        Effect.map(kafka.transactor(options), ({ commit }) => ({
+          commit: (transaction) => Effect.andThen(outcome(transaction.records), commit(transaction))
+        }))
+    }
+    const layer = Topology.layer(Topology.make("test", sleeper))
+    const actors = Context.get(yield* Layer.build(Layer.provide(layer, Layer.succeed(Kafka, through))), Actors)
+    const pass = (seconds: number) =>
+      Effect.repeat(Effect.andThen(TestClock.adjust("1 second"), Effect.repeat(Effect.yieldNow, { times: 100 })), {
+        times: seconds - 1
+      })
+    const partition = () => actors.status().find(({ name }) => name === "sleeper")!.replicas[0]!.partitions[0]!
+    yield* pass(2)
+    return { world, pass, partition }
+  })
+  const onBroker = Effect.provide([Log.layer.pipe(Layer.provideMerge(layerMemory)), Logger.layer([])])
+
+  it.effect(
+    "names the transaction whose dead letter the broker does not take, either, and does not restore again and again",
+    () =>
+      Effect.gen(function* () {
+        let takes = false
+        const { partition, pass, world } = yield* committing((records) =>
+          !takes && records.some(({ topic }) => topic === "sleeper.dead-letters")
+            ? Effect.fail(new TransactionError({ outcome: "refused", message: "MESSAGE_TOO_LARGE" }))
+            : Effect.void
+        )
+        const producer = yield* (yield* Kafka).producer
+        const garbage = { topic: "words", partition: 0, key: Uint8Array.of(97), value: Uint8Array.of(1), headers: [] }
+        yield* producer.send([{ ...garbage, timestamp: 0 }])
+        yield* pass(33)
+        assert.deepInclude(partition().held, {
+          key: "sixfold.sleeper.main.0",
+          by: "transaction",
+          cause: "its transaction did not commit: MESSAGE_TOO_LARGE"
+        })
+        // At the start, for its dead letter, and for that without the turn of the actor.
+        assert.strictEqual(world.restores, 3)
+        takes = true
+        yield* pass(2)
+        assert.deepInclude(partition(), { lag: 0, held: null })
+      }).pipe(Effect.scoped, onBroker)
+  )
+
+  it.effect("counts from the last settle, also where the partition is restored again and again", () =>
+    Effect.gen(function* () {
+      let answers = true
+      const { partition, pass, world } = yield* committing(() =>
+        answers
+          ? Effect.void
+          : Effect.delay(Effect.fail(new TransactionError({ outcome: "unclear", message: "no answer" })), "8 seconds")
+      )
+      const log = yield* Log
+      yield* log.append(words, "ada", "a")
+      yield* pass(2)
+      answers = false
+      yield* log.append(words, "ada", "b")
+      yield* pass(40)
+      assert.isAbove(world.restores, 3)
+      assert.deepInclude(partition().held, { by: "transaction", cause: "its transaction did not commit: no answer" })
+      answers = true
+      yield* pass(10)
+      assert.deepInclude(partition(), { lag: 0, held: null })
+      yield* log.append(words, "ada", "c")
+      yield* pass(2)
+      assert.isNull(partition().held)
+    }).pipe(Effect.scoped, onBroker)
   )
 })

@@ -58,7 +58,7 @@ const settling = Effect.fnUntraced(function* (answers: Array<Effect.Effect<void,
     settled: () => Effect.void,
     lookAgain: () => {},
     rebuild: Effect.sync(() => void world.log.push("restore")),
-    refused: () => Effect.void
+    refused: () => Effect.succeed(true)
   })
   yield* settler.resume
   const running = yield* Effect.forkScoped(Effect.exit(settler.run))
