@@ -61,6 +61,8 @@ const begin = Effect.fnUntraced(function* (
   if (start === "fresh") return void sub.join("live")
   const { offset, partition } = sub.join("holding")
   const position = start === "newest" ? { partition, offset, latest: everything } : start
+  // At once: what is below may come from the feed while the broker is still asked.
+  sub.from = position.offset
   yield* subscribed(position)
   return yield* position.latest === undefined ? resume(sub, position, offset) : newest(sub, position, offset)
 })
@@ -74,7 +76,6 @@ const resume = Effect.fnUntraced(function* (sub: Subscription, position: Positio
     // Another process had read further. Further than the end, though, was another log.
     const end = yield* Kafka.use(({ topics }) => topics.endOffset(at(statusTopic.name, partition)))
     if (from > end) return sub.fallBehind()
-    sub.from = from
   } else if (from < joined) {
     const { encodeCursor } = yield* Channels
     const send = (status: Status) =>
@@ -110,7 +111,6 @@ const newest = Effect.fnUntraced(function* (sub: Subscription, position: Positio
   const { latest = everything, offset: from, partition } = position
   const [{ topics }, feed, { encodeCursor }] = [yield* Kafka, yield* Feed, yield* Channels]
   const early = from < joined ? yield* readBack(sub, position, joined) : []
-  if (from > joined) sub.from = from
   yield* feed.settled
   const found = yield* readLatest(sub, partition, yield* topics.endOffset(at(statusLatestTopic.name, partition)))
   yield* feed.passed(partition, yield* topics.endOffset(at(statusTopic.name, partition)))

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer } from "effect"
+import { Deferred, Effect, Fiber, Layer, Queue } from "effect"
 import { TestClock } from "effect/testing"
 import { statusTopic } from "../../src/actor/status.ts"
 import { Kafka } from "../../src/kafka/kafka.ts"
@@ -43,6 +43,23 @@ describe("a socket that is not read", () => {
   )
 })
 
+/** A client's side, and what it is given. A full one is read a little at a time: four seconds for each frame. */
+const fakeOutlet = (isFull = false) =>
+  Effect.gen(function* () {
+    const [given, waits] = [yield* Queue.unbounded<string>(), yield* Queue.unbounded<void>()]
+    const outlet = {
+      isFull,
+      drained: isFull ? Effect.andThen(Queue.offer(waits, undefined), Effect.sleep("4 seconds")) : Effect.void,
+      write: (frame: Buffer) => void Queue.offerUnsafe(given, frame.toString("latin1")),
+      send: (text: string) => void Queue.offerUnsafe(given, text)
+    }
+    // Time goes on whenever somebody waits.
+    yield* Effect.forkChild(Effect.forever(Effect.andThen(Queue.take(waits), TestClock.adjust("4 seconds"))))
+    return { outlet: outlet as unknown as Outlet, next: Queue.take(given), size: Queue.size(given) }
+  })
+
+const live = (offset: number) => ({ offset, timestamp: 0, json: "{}", frame: Buffer.from(`at ${offset}`) })
+
 /** What a gateway has, on a broker of its own. */
 const services = Effect.gen(function* () {
   const { broker, report } = yield* makeWorld
@@ -84,27 +101,56 @@ describe("reading back", () => {
         context
       )
       for (let n = 0; n < 10; n++) yield* report({ channel, id: "a", event: event(n) })
-      const [written, said]: [Array<string>, Array<string>] = [[], []]
-      const gap = yield* Deferred.make<void>()
-      const outlet = {
-        isFull: true,
-        drained: Effect.sleep("4 seconds"),
-        write: (frame: Buffer) => void written.push(frame.toString("latin1")),
-        send: (text: string) => {
-          said.push(text)
-          Deferred.doneUnsafe(gap, Effect.void)
-        }
-      } as unknown as Outlet
+      const { next, outlet } = yield* fakeOutlet(true)
       const feed = yield* Effect.provideContext(Feed, context)
       const sub = new Subscription({ channel, feed, outlet, held: 10 })
-      const began = yield* Deferred.make<void>()
       const position = { partition: channelPartition(channel), offset: 0 }
-      const subscribed = () => Effect.asVoid(Deferred.succeed(began, undefined))
-      yield* Effect.forkChild(Effect.provideContext(follow(sub, position, subscribed), context))
-      yield* Deferred.await(began)
-      yield* TestClock.adjust("20 seconds")
-      yield* Deferred.await(gap)
-      assert.deepStrictEqual([written.length < 4, JSON.parse(said[0]!)], [true, { type: "gap", channel }])
+      yield* Effect.forkChild(
+        Effect.provideContext(
+          follow(sub, position, () => Effect.void),
+          context
+        )
+      )
+      const gap = JSON.stringify({ type: "gap", channel })
+      let written = 0
+      while ((yield* next) !== gap) written++
+      assert.strictEqual(written, 2)
+    })
+  )
+
+  it.effect("holds back a bounded number of new statuses meanwhile; more are a gap", () =>
+    Effect.gen(function* () {
+      const { context } = yield* services
+      const feed = yield* Effect.provideContext(Feed, context)
+      const { outlet, size } = yield* fakeOutlet()
+      const sub = new Subscription({ channel: "any", feed, outlet, held: 3 })
+      sub.join("holding")
+      for (let offset = 0; offset < 3; offset++) sub.deliver(live(offset))
+      assert.strictEqual(sub.mode, "holding")
+      sub.deliver(live(3))
+      assert.deepStrictEqual([sub.mode, sub.holding.length, yield* size], ["behind", 0, 0])
+    })
+  )
+
+  it.effect("brings nothing twice on a process that has read less far than the one the cursor is from", () =>
+    Effect.gen(function* () {
+      const { context, report } = yield* services
+      const channel = "any"
+      for (let n = 0; n < 10; n++) yield* report({ channel, id: "a", event: event(n) })
+      const partition = channelPartition(channel)
+      const feed = Feed.of({
+        join: () => ({ partition, offset: 2 }),
+        leave: () => undefined,
+        position: () => 2,
+        passed: () => Effect.void,
+        settled: Effect.void
+      })
+      const { next, outlet } = yield* fakeOutlet()
+      const sub = new Subscription({ channel, feed, outlet, held: 10 })
+      // As they come while the broker is still asked where its log ends.
+      const subscribed = () => Effect.sync(() => [2, 4, 6, 8].forEach((offset) => sub.deliver(live(offset))))
+      yield* Effect.forkChild(Effect.provideContext(follow(sub, { partition, offset: 6 }, subscribed), context))
+      assert.deepStrictEqual([yield* next, yield* next], ["at 6", "at 8"])
     })
   )
 })
