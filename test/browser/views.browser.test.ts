@@ -3,7 +3,7 @@ import type { Browser, Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { launch } from "./chromium.ts"
 import { expectFine, overflow } from "./judge.ts"
-import { expectQuiet, openPage, part, shows } from "./page.ts"
+import { expectQuiet, openPage, part, shows, until } from "./page.ts"
 import { Program, send, startPayments } from "./program.ts"
 import type { Payments } from "./program.ts"
 
@@ -179,6 +179,46 @@ describe("the page", () => {
     // Two thousand from one answer to the next, which is two seconds or more.
     await shows(page.getByRole("row", { name: /^renewals keyed running 1 24,690 [1-9][\d.,]*\/s 0 0 3 0$/ }))
     await shows(page.getByRole("link", { name: /^renewals running · keyed ×1 lag 24.7K [1-9][\d.,]*\/s 3 restarts$/ }))
+    await page.context().close()
+  })
+
+  it("lets nothing run, look or go out that is not its own, whatever gets into it", async () => {
+    const page = await openPage(browser, program)
+    await page.evaluate(() => {
+      document.addEventListener("securitypolicyviolation", ({ effectiveDirective }) => {
+        document.title += ` ${effectiveDirective}`
+      })
+      const elsewhere = "http://127.0.0.1:1/x.js"
+      const put = (tag: string, attributes: Readonly<Record<string, string>>) => {
+        const element = document.createElement(tag)
+        for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value)
+        document.body.append(element)
+      }
+      put("link", { rel: "modulepreload", href: elsewhere })
+      put("link", { rel: "stylesheet", href: elsewhere })
+      put("img", { src: elsewhere })
+      put("iframe", { src: elsewhere })
+      put("base", { href: elsewhere })
+      put("p", { style: "color: red" })
+      fetch(elsewhere).catch(() => undefined)
+      try {
+        document.body.innerHTML = "<b>html</b>"
+      } catch {
+        // Said as a violation.
+      }
+    })
+    const refused = async () =>
+      [...new Set((await page.title()).split(" ").filter((word) => word.includes("-")))].toSorted()
+    await until(refused).toEqual([
+      "base-uri",
+      "connect-src",
+      "frame-src",
+      "img-src",
+      "require-trusted-types-for",
+      "script-src-elem",
+      "style-src-attr",
+      "style-src-elem"
+    ])
     await page.context().close()
   })
 

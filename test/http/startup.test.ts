@@ -43,3 +43,19 @@ describe("a server that starts", () => {
     })
   )
 })
+
+describe("a server that has all connections it may have", () => {
+  it.live("closes one more at once, and takes another when one has gone", () =>
+    Effect.gen(function* () {
+      const routes = HttpRouter.add("GET", "/here", HttpServerResponse.text("here"))
+      const { port } = yield* serving(routes, { limits: { connections: 1 } })
+      const first = yield* dial(port)
+      const [closed, over] = [yield* Deferred.make<void>(), yield* dial(port)]
+      over.on("close", () => Deferred.doneUnsafe(closed, Effect.void)).resume()
+      yield* Deferred.await(closed)
+      first.destroy()
+      const again = Effect.filterOrFail(exchange(port, head(port, "GET", "/here")), ({ status }) => status === 200)
+      assert.strictEqual((yield* Effect.eventually(again)).body, "here")
+    })
+  )
+})
