@@ -92,7 +92,9 @@ class FanOut {
   }
 
   lost(): void {
-    for (const followers of this.channels.values()) for (const follower of followers) follower.lost()
+    // Those of now: whoever is told may join again at once.
+    const all = [...this.channels.values()].flatMap((followers) => [...followers])
+    for (const follower of all) follower.lost()
   }
 }
 

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
+import { KafkaError } from "../../src/kafka/errors.ts"
 import { channelPartition } from "../../src/status/feed.ts"
 import { connect, makeWorld } from "./world.ts"
 import type { Client } from "./world.ts"
@@ -141,6 +142,29 @@ describe("a channel", () => {
       // How long the newest of "a" outlives its retention is the broker's affair.
       const first = yield* numbers(again, 1)
       assert.deepStrictEqual(first[0] === 2 ? yield* numbers(again, 1) : first, [3])
+    })
+  )
+
+  it.effect("brings a gap, and the newest, when statuses could not be read for a while", () =>
+    Effect.gen(function* () {
+      const { broker, report, start } = yield* makeWorld
+      const { port } = yield* start()
+      const client = yield* connect(port)
+      const { channel } = yield* client.expect("channel")
+      const refused = { error: new KafkaError({ reason: "Refused", message: "no" }) }
+      let isBroken = false
+      yield* broker.control.intercept(({ client, kind, subjects }) => {
+        if (isBroken || client !== "gateway" || kind !== "fetch" || !subjects.includes("status")) {
+          return Effect.succeed("pass")
+        }
+        isBroken = true
+        return Effect.as(Effect.orDie(report({ channel, id: "a", event: event(2) })), refused)
+      })
+      yield* report({ channel, id: "a", event: event(1) })
+      yield* client.expect("gap")
+      assert.deepStrictEqual(yield* numbers(client, 1), [2])
+      yield* report({ channel, id: "a", event: event(3) })
+      assert.deepStrictEqual(yield* numbers(client, 1), [3])
     })
   )
 
