@@ -60,8 +60,9 @@ export class Connection {
   constructor(options: ConnectionOptions, listener: Listener) {
     this.options = options
     this.listener = listener
-    this.expect()
+    // First: where it throws, nothing may be left that fires.
     this.open()
+    this.expect()
   }
 
   /** Dropped without a connection: on the next one it is asked for again. */

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { createServer } from "node:net"
 import type { AddressInfo } from "node:net"
@@ -285,6 +285,17 @@ describe("a client", () => {
       assert.deepStrictEqual(yield* take(updates, 1), [1])
     })
   )
+})
+
+it("a URL that no WebSocket takes is refused at once, and nothing is waited for", async () => {
+  vi.useFakeTimers()
+  try {
+    const error = await connect("ftp://127.0.0.1", { patience: 1_000 }).catch((error: unknown) => error)
+    assert.strictEqual((error as Error).name, "SyntaxError")
+    assert.strictEqual(vi.getTimerCount(), 0)
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 describe("the wait before the next try", () => {
