@@ -8,12 +8,12 @@ import { Context, Formatter, Logger, Tracer } from "effect"
 const jsonLine = Logger.make<unknown, string>((options) => {
   const { annotations, cause, level, message, timestamp } = Logger.formatStructured.log(options)
   const span = Context.getOrUndefined(options.fiber.context, Tracer.ParentSpan)
+  const own = { timestamp, level, message, ...(cause === undefined ? {} : { cause }) }
+  // First for who reads it, and last so that no annotation takes their place.
   return Formatter.formatJson({
-    timestamp,
-    level,
-    message,
-    ...(cause === undefined ? {} : { cause }),
+    ...own,
     ...annotations,
+    ...own,
     ...(span === undefined ? {} : { traceId: span.traceId, spanId: span.spanId })
   })
 })

@@ -74,7 +74,7 @@ const called = <A, E, R>(handler: () => Effect.Effect<A, E, R>): Effect.Effect<A
 const named = (self: Attempt) => ({
   actor: self.definition.name,
   key: shownKey(String(self.key)),
-  message: printable(self.idempotencyKey, 120)
+  idempotencyKey: printable(self.idempotencyKey, 120)
 })
 
 /** What trying again cannot mend: undecodable bytes, a settle that the broker refuses for what it holds. */

@@ -41,11 +41,15 @@ const spanned = (run: Run): Effect.Effect<Outcome, never, unknown> => {
     "sixfold.message": run.idempotencyKey,
     attempt: task.attempt
   }
-  return traced(name, attributes, run.headers, (headers) => {
+  return traced({ name, attributes, headers: run.headers, failure }, (headers) => {
     run.headers = headers
     return attempt(run)
   })
 }
+
+/** An error that its actor ignores is none. */
+const failure = ({ ending }: Outcome): string | undefined =>
+  ending._tag === "Settled" || ending._tag === "Ignored" ? undefined : ending.cause
 
 /** The handler of the timer, or that of the message with the message decoded; the failure: it cannot be, or the timer is an older program's. */
 const handlerOf = ({ handlers, inbox }: ActorDefinition, task: Task): Result.Result<Attempt["handler"], unknown> => {

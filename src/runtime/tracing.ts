@@ -32,18 +32,42 @@ export const currentTrace: Effect.Effect<ReadonlyArray<Header>> = Effect.withFib
 /** Whether the program has a tracer. Without one no span is made, and outputs carry the message's own trace context. */
 export const isTraced = (fiber: Fiber.Fiber<unknown, unknown>): boolean => fiber.context.mapUnsafe.has(Tracer.TracerKey)
 
+/** An outcome that a span is to show as an error. */
+class Failed<A> extends Error {
+  override readonly name = "Failed"
+  readonly outcome: A
+  constructor(outcome: A, cause: string) {
+    super(cause)
+    this.outcome = outcome
+  }
+}
+
+/** What of an attempt its span is told. */
+export interface Spanned<A> {
+  readonly name: string
+  readonly attributes: Readonly<Record<string, unknown>>
+  /** Of the message. */
+  readonly headers: ReadonlyArray<Header>
+  /** Why it failed; undefined: it did not. */
+  readonly failure: (outcome: A) => string | undefined
+}
+
 /** Runs an attempt in a span of its own, a child of the message's; what it emits carries that span on. */
-export const traced = <A, E, R>(
-  name: string,
-  attributes: Readonly<Record<string, unknown>>,
-  headers: ReadonlyArray<Header>,
-  attempt: (headers: ReadonlyArray<Header>) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> => {
+export const traced = <A, R>(
+  { attributes, failure, headers, name }: Spanned<A>,
+  attempt: (headers: ReadonlyArray<Header>) => Effect.Effect<A, never, R>
+): Effect.Effect<A, never, R> => {
   const value = headers[0]?.[1]
   const parent =
     value === undefined ? undefined : Option.getOrUndefined(HttpTraceContext.fromHeaders(headersOf(text.decode(value))))
   const options = { kind: "consumer", attributes, ...(parent === undefined ? { root: true } : { parent }) } as const
-  return Effect.useSpan(name, options, (span) => Effect.withParentSpan(attempt(headerOf(span)), span))
+  const ended = (outcome: A) => {
+    const cause = failure(outcome)
+    return cause === undefined ? Effect.succeed(outcome) : Effect.fail(new Failed(outcome, cause))
+  }
+  return Effect.useSpan(name, options, (span) =>
+    Effect.flatMap(Effect.withParentSpan(attempt(headerOf(span)), span), ended)
+  ).pipe(Effect.catch(({ outcome }) => Effect.succeed(outcome)))
 }
 
 const headersOf = (value: string) => Headers.fromInput({ [traceparent]: value })

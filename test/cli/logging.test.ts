@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Cause, Effect, Layer } from "effect"
 import { TestConsole } from "effect/testing"
 import { describe } from "vitest"
 import { layer } from "../../src/cli/logging.ts"
@@ -20,6 +20,18 @@ describe("a JSON log line", () => {
       expect(logged).toHaveLength(1)
       expect(logged[0]).toMatchObject({ level: "ERROR", actor: "renewals", replica: 0 })
       expect(JSON.stringify(logged[0])).toContain("a bug")
+    })
+  )
+
+  it.effect("keeps its own message, level and time, whatever its annotations are called", () =>
+    Effect.gen(function* () {
+      const annotations = { message: "words/1/2", level: "none", timestamp: "never", cause: "who knows" }
+      const { lines: logged } = yield* lines(
+        Effect.annotateLogs(Effect.logError("crashed", Cause.die(new Error("a bug"))), annotations)
+      )
+      expect(logged[0]).toMatchObject({ level: "ERROR", message: "crashed" })
+      expect(logged[0]!["timestamp"]).toMatch(/^\d{4}-/)
+      expect(logged[0]!["cause"]).toContain("a bug")
     })
   )
 

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option, Schema, Tracer } from "effect"
+import { Cause, Effect, Exit, Layer, Option, Schema, Tracer } from "effect"
+import { TestClock } from "effect/testing"
 import { Actor, Topic, Topology } from "../../src/index.ts"
 import { Kafka } from "../../src/kafka/kafka.ts"
 import { partitionFor } from "../../src/kafka/partitioner.ts"
@@ -79,6 +80,34 @@ describe("a trace", () => {
       const traced = Layer.provideMerge(Layer.fresh(kit), Layer.succeed(Tracer.Tracer, tracer))
       assert.deepStrictEqual(yield* Effect.provide(report, traced), [`traceparent: 00-${trace}-${spans[0]!.spanId}-01`])
     })
+  })
+
+  it.effect("shows an attempt that failed as an error with its cause, and the one that went well as none", () => {
+    const spans: Array<Tracer.NativeSpan> = []
+    const tracer = Tracer.make({
+      span: (options) => {
+        const span = new Tracer.NativeSpan(options)
+        if (options.kind === "consumer") spans.push(span)
+        return span
+      }
+    })
+    const shaky = Actor.make("shaky", { inbox: words }).handle({
+      message: (_, word, turn) => (turn.attempt === 1 ? Effect.die(new Error(`no ${word}`)) : Effect.void)
+    })
+    const kit = TestKit.layer(Topology.make("test", shaky))
+    return Effect.gen(function* () {
+      const { quiet, send } = yield* TestKit
+      yield* send(words, "ada", "hello")
+      yield* quiet
+      yield* TestClock.adjust("1 second")
+      yield* quiet
+      const causes = spans.map(({ status }) =>
+        status._tag === "Ended" && Exit.isFailure(status.exit)
+          ? Cause.prettyErrors(status.exit.cause)[0]!.message
+          : "none"
+      )
+      assert.deepStrictEqual(causes, ["Error: no hello", "none"])
+    }).pipe(Effect.provide(Layer.provideMerge(kit, Layer.succeed(Tracer.Tracer, tracer))))
   })
 
   it.effect("is handed on as it is where no tracer is set", () =>
