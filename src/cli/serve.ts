@@ -125,7 +125,10 @@ export const serve = Effect.fnUntraced(
     ).pipe(Layer.provide(services(directory.path, options)))
     const exporting = Option.match(telemetry, {
       onNone: () => running,
-      onSome: ({ actors, base }) => Layer.provide(Layer.provideMerge(actors, running), base)
+      onSome: (of) => {
+        const { actors, base } = of(instance)
+        return Layer.provide(Layer.provideMerge(actors, running), base)
+      }
     })
     yield* untilSignal(
       Effect.flatMap(Layer.build(exporting), (context) =>

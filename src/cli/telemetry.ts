@@ -27,6 +27,10 @@ const settings = Config.all({
     Config.withDefault("http/protobuf" as const)
   ),
   serviceName: Config.option(Config.NonEmptyString("OTEL_SERVICE_NAME")),
+  attributes: Config.Record(Schema.StringFromUriComponent, Schema.StringFromUriComponent, "OTEL_RESOURCE_ATTRIBUTES", {
+    trim: true,
+    keepEmptyValues: true
+  }).pipe(Config.withDefault({} as Readonly<Record<string, string>>)),
   sampler: Config.Literals(["parentbased_always_on", "parentbased_traceidratio"], "OTEL_TRACES_SAMPLER").pipe(
     Config.withDefault("parentbased_always_on" as const)
   ),
@@ -55,37 +59,44 @@ const quiet = Layer.succeed(
 )
 
 /**
- * OpenTelemetry over OTLP/HTTP, set by the standard variables: `OTEL_EXPORTER_OTLP_ENDPOINT` (without it nothing is exported), `…_HEADERS`,
- * `…_PROTOCOL` (`http/protobuf`, the default, or `http/json`), `OTEL_SERVICE_NAME` (default the topology's name),
- * `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER` (`parentbased_always_on`, the default, or `parentbased_traceidratio`) with `…_ARG`,
+ * OpenTelemetry over OTLP/HTTP of a process by its instance name, set by the standard variables: `OTEL_EXPORTER_OTLP_ENDPOINT` (without it
+ * nothing is exported), `…_HEADERS`, `…_PROTOCOL` (`http/protobuf`, the default, or `http/json`), `OTEL_SERVICE_NAME` (default the
+ * topology's name), `OTEL_RESOURCE_ATTRIBUTES` (default `service.instance.id`, or the processes' series would be taken for one), `OTEL_TRACES_SAMPLER` (`parentbased_always_on`, the default, or `parentbased_traceidratio`) with `…_ARG`,
  * `OTEL_METRIC_EXPORT_INTERVAL` (milliseconds, default 60,000), `OTEL_SDK_DISABLED`. An endpoint that is away loses telemetry and
  * nothing else. Fails with a `UsageError` for a variable that cannot be understood. Source: OpenTelemetry specification 1.x,
  * "Environment variables" and "OTLP exporter".
  */
-export const read = (topology: string): Effect.Effect<Option.Option<Telemetry>, UsageError> =>
+export const read = (topology: string): Effect.Effect<Option.Option<(instance: string) => Telemetry>, UsageError> =>
   Effect.gen(function* () {
-    const { endpoint, headers, interval, isDisabled, protocol, ratio, sampler, serviceName } = yield* settings
+    const { attributes, endpoint, headers, interval, isDisabled, protocol, ratio, sampler, serviceName } =
+      yield* settings
     if (isDisabled || Option.isNone(endpoint)) return Option.none()
     if (!/^https?:$/.test(endpoint.value.protocol)) {
       const message = "OpenTelemetry: OTEL_EXPORTER_OTLP_ENDPOINT: expected an address, such as http://127.0.0.1:4318"
       return yield* new UsageError({ message })
     }
-    const resource = { serviceName: Option.getOrElse(serviceName, () => topology), serviceVersion: version }
-    const to = (signal: string) => ({
-      url: `${endpoint.value.href.replace(/\/$/, "")}/v1/${signal}`,
-      headers: Option.getOrUndefined(headers),
-      resource
+    const resourceOf = (instance: string) => ({
+      serviceName: Option.getOrElse(serviceName, () => attributes["service.name"] ?? topology),
+      serviceVersion: attributes["service.version"] ?? version,
+      attributes: { "service.instance.id": instance, ...attributes }
     })
-    const tracer = OtlpTracer.layer(to("traces"))
-    const base = Layer.mergeAll(
-      sampler === "parentbased_traceidratio" ? Layer.provideMerge(sampled(ratio), tracer) : tracer,
-      OtlpMetrics.layer({ ...to("metrics"), exportInterval: interval }),
-      quiet
-    ).pipe(
-      Layer.provideMerge(protocol === "http/json" ? OtlpSerialization.layerJson : OtlpSerialization.layerProtobuf),
-      Layer.provideMerge(NodeHttpClient.layerNodeHttp)
-    )
-    return Option.some({ base, actors: Otlp.layer({ ...to("metrics"), interval }) })
+    return Option.some((instance: string) => {
+      const to = (signal: string) => ({
+        url: `${endpoint.value.href.replace(/\/$/, "")}/v1/${signal}`,
+        headers: Option.getOrUndefined(headers),
+        resource: resourceOf(instance)
+      })
+      const tracer = OtlpTracer.layer(to("traces"))
+      const base = Layer.mergeAll(
+        sampler === "parentbased_traceidratio" ? Layer.provideMerge(sampled(ratio), tracer) : tracer,
+        OtlpMetrics.layer({ ...to("metrics"), exportInterval: interval }),
+        quiet
+      ).pipe(
+        Layer.provideMerge(protocol === "http/json" ? OtlpSerialization.layerJson : OtlpSerialization.layerProtobuf),
+        Layer.provideMerge(NodeHttpClient.layerNodeHttp)
+      )
+      return { base, actors: Otlp.layer({ ...to("metrics"), interval }) }
+    })
   }).pipe(
     Effect.catchTag("ConfigError", ({ message }) =>
       Effect.fail(new UsageError({ message: `OpenTelemetry: ${message.replaceAll(/\s+/g, " ")}` }))

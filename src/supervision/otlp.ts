@@ -36,7 +36,11 @@ export const toOtlp = (families: ReadonlyArray<Family>, start: bigint, now: bigi
 export const layer = (options: {
   readonly url: string
   readonly headers: Readonly<Record<string, string>> | undefined
-  readonly resource: { readonly serviceName: string; readonly serviceVersion: string }
+  readonly resource: {
+    readonly serviceName: string
+    readonly serviceVersion: string
+    readonly attributes: Readonly<Record<string, string>>
+  }
   /** Milliseconds. */
   readonly interval: number
 }): Layer.Layer<

@@ -10,15 +10,20 @@ interface Span {
   readonly parentSpanId?: string
 }
 
+interface Resource {
+  readonly attributes: ReadonlyArray<{ readonly key: string; readonly value: { readonly stringValue?: string } }>
+}
+
 interface Got {
   readonly path: string | undefined
   readonly token: string | undefined
   readonly body: {
     readonly resourceSpans?: ReadonlyArray<{
-      readonly resource: unknown
+      readonly resource: Resource
       readonly scopeSpans: ReadonlyArray<{ readonly spans: ReadonlyArray<Span> }>
     }>
     readonly resourceMetrics?: ReadonlyArray<{
+      readonly resource: Resource
       readonly scopeMetrics: ReadonlyArray<{ readonly metrics: ReadonlyArray<{ readonly name: string }> }>
     }>
   }
@@ -47,6 +52,13 @@ export const collector = Effect.gen(function* () {
   )
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    /** Of everything that came, by name. */
+    resources: () =>
+      got
+        .flatMap(({ body }) => [...(body.resourceSpans ?? []), ...(body.resourceMetrics ?? [])])
+        .map(({ resource }) =>
+          Object.fromEntries(resource.attributes.map(({ key, value }) => [key, value.stringValue]))
+        ),
     spans: () => got.flatMap(({ body }) => body.resourceSpans ?? []).flatMap((each) => each.scopeSpans[0]!.spans),
     metrics: () =>
       got.flatMap(({ body }) => body.resourceMetrics ?? []).flatMap((each) => each.scopeMetrics[0]!.metrics),

@@ -29,12 +29,14 @@ const order = (at: string, headers: Readonly<Record<string, string>> = {}) =>
 describe("telemetry", () => {
   it.live("is exported: one trace from the request through the actors, and the metrics", () =>
     Effect.gen(function* () {
-      const { got, metrics, spans, until, url: endpoint } = yield* collector
+      const { got, metrics, resources, spans, until, url: endpoint } = yield* collector
       const running = yield* start({
         OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
         OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
         OTEL_EXPORTER_OTLP_HEADERS: "x-token=secret",
-        OTEL_METRIC_EXPORT_INTERVAL: "500"
+        OTEL_METRIC_EXPORT_INTERVAL: "500",
+        OTEL_RESOURCE_ATTRIBUTES: "team=night,service.name=orders",
+        SIXFOLD_INSTANCE: "one"
       })
       const traceId = "0af7651916cd43dd8448eb211c80319c"
       expect(yield* order(yield* url(running), { traceparent: `00-${traceId}-b7ad6b7169203331-01` })).toBe(202)
@@ -58,6 +60,9 @@ describe("telemetry", () => {
         )
       })
       expect(new Set(got.map(({ token }) => token))).toEqual(new Set(["secret"]))
+      // Two processes' series are two.
+      const own = { "service.instance.id": "one", "service.name": "orders", team: "night" }
+      for (const attributes of resources()) expect(attributes).toMatchObject(own)
       expect(new Set(got.map(({ path }) => path))).toEqual(new Set(["/v1/traces", "/v1/metrics"]))
     }).pipe(node)
   )
@@ -72,11 +77,13 @@ describe("telemetry", () => {
     }).pipe(node)
   )
 
-  it.live("that cannot be understood is a usage error", () =>
-    Effect.gen(function* () {
-      const running = yield* start({ OTEL_EXPORTER_OTLP_ENDPOINT: "collector:4318x" })
-      expect(yield* running.ended).toEqual({ code: 2, signal: null })
-      expect(running.stderr()).toMatch(/^sixfold: OpenTelemetry: .*OTEL_EXPORTER_OTLP_ENDPOINT.*\n$/)
-    }).pipe(node)
+  it.live.each([{ OTEL_EXPORTER_OTLP_ENDPOINT: "collector:4318x" }, { OTEL_RESOURCE_ATTRIBUTES: "team=%zz" }])(
+    "that cannot be understood is a usage error: %j",
+    (variables) =>
+      Effect.gen(function* () {
+        const running = yield* start({ OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9", ...variables })
+        expect(yield* running.ended).toEqual({ code: 2, signal: null })
+        expect(running.stderr()).toMatch(/^sixfold: OpenTelemetry: .*OTEL_\w+.*\n$/)
+      }).pipe(node)
   )
 })
