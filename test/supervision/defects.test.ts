@@ -43,7 +43,7 @@ describe("a defect of a handler", () => {
         for (const [index, line] of lines.entries()) {
           expect(line).toContain("actor=clerk")
           expect(line).toContain('key="\\"ada\\""')
-          expect(line).toContain(`message=orders/${partition}/1`)
+          expect(line).toContain(`idempotencyKey=orders/${partition}/1`)
           expect(line).toContain(`attempt=${index + 1}`)
           expect(line).toContain(cause)
         }
