@@ -36,10 +36,17 @@ const copyPage = () =>
     filter: (path) => !path.endsWith(".ts")
   })
 
-/** The compiler copied the whole manifest, since the version is read from it: a second package would be in the package. */
+/**
+ * The compiler copied the whole manifest, since the version is read from it: a second package would be in the package. esbuild and webpack
+ * ask the nearest manifest for side effects: it has to say what the package's says.
+ */
 const trimManifest = () => {
-  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string }
-  writeFileSync(join(dist, "package.json"), `${JSON.stringify({ type: "module", version })}\n`)
+  const { sideEffects, version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    sideEffects: ReadonlyArray<string>
+    version: string
+  }
+  const own = sideEffects.filter((path) => path.startsWith("./dist/")).map((path) => path.replace("./dist/", "./"))
+  writeFileSync(join(dist, "package.json"), `${JSON.stringify({ type: "module", version, sideEffects: own })}\n`)
 }
 
 rmSync(dist, { recursive: true, force: true })

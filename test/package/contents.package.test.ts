@@ -28,6 +28,11 @@ describe("the package", () => {
     expect(loaded.filter((path) => /(from|import\(?) ?"\.[^"]*\.ts"/.test(text(path)))).toEqual([])
   })
 
+  it("says in the manifest that is nearest to its JavaScript, too, what has side effects: esbuild and webpack ask that one", () => {
+    const { sideEffects } = JSON.parse(text("dist/package.json")) as { readonly sideEffects?: ReadonlyArray<string> }
+    expect(sideEffects).toEqual(["./topology/main.js"])
+  })
+
   it("exports nothing that is not there", () => {
     const { exports } = JSON.parse(text("package.json")) as {
       readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>
