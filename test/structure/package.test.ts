@@ -26,6 +26,12 @@ describe("package.json", () => {
     expect(all.filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))).toEqual([])
   })
 
+  it("gives a reason for everything a user installs, and names its version there", () => {
+    const installed = Object.entries({ ...manifest.dependencies, ...manifest.peerDependencies })
+    const design = text("docs/design.md")
+    expect(installed.filter(([name, version]) => !design.includes(`| \`${name}\` | ${version}, `))).toEqual([])
+  })
+
   it("leaves the one Effect of a program to its author: two copies would not know each other's services", () => {
     expect(Object.keys(manifest.peerDependencies)).toEqual(["effect"])
   })
