@@ -95,7 +95,7 @@ describe("a handler that throws something odd", () => {
 
   it.effect("or answers no effect, in plain JavaScript, fails an attempt as well", () =>
     Effect.map(run(Promise.resolve(1) as never), (cause) =>
-      expect(cause).toBe("TypeError: a handler has to answer an Effect")
+      expect(cause).toBe("TypeError: the handler answered no Effect")
     )
   )
 })
