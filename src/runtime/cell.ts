@@ -3,10 +3,14 @@ import { held } from "../store/entry.ts"
 import type { Origin, Pause, StoredMessage, Timer, Wait } from "../store/entry.ts"
 import type { Slot } from "./window.ts"
 
-/** What bounds windows and queues: headers count, or whoever writes to an inbox could fill the memory with them. */
+/** What a header takes in memory besides its name and value. */
+const headerCost = 64
+
+/** What bounds windows and queues: headers count, empty ones too, or whoever writes to an inbox could fill the memory with them. */
 export const bytesOf = (keyLength: number, { headers, value }: Pick<StoredMessage, "headers" | "value">): number => {
   const bytes = keyLength + (value?.length ?? 0)
-  return headers.length === 0 ? bytes : headers.reduce((sum, [name, it]) => sum + name.length + it.length, bytes)
+  if (headers.length === 0) return bytes
+  return headers.reduce((sum, [name, it]) => sum + name.length + it.length + headerCost, bytes)
 }
 
 /** An admitted inbox message. Parked, its bytes lie in the changelog and `done` is true: it holds the prefix no more. */

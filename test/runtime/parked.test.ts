@@ -92,6 +92,13 @@ describe("what waits behind one key", () => {
     })
   }
 
+  it("counts headers that are empty: each takes memory of its own", () => {
+    const partition = partitionOf({ capacityBytes: 4 * mebibyte.length })
+    const headers = Array.from({ length: 100_000 }, () => ["", mebibyte.subarray(0, 0)] as const)
+    admit(partition, batchOf([{ ...record(0, "a"), headers }]), 0)
+    assert.isTrue(partition.full)
+  })
+
   it("keeps none of the bytes that it came with, read from the inbox or restored", () => {
     const batch = new Uint8Array(262_144)
     const partition = holding()
