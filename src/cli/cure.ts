@@ -1,5 +1,6 @@
 import { quoted } from "../actor/printable.ts"
-import type { ReplicaStatus } from "../supervision/actors.ts"
+import type { ActorStatus, ReplicaStatus } from "../supervision/actors.ts"
+import type { PartitionStatus } from "../supervision/child.ts"
 
 /** A command, and what it does. */
 export interface Cure {
@@ -62,12 +63,30 @@ const rebuild = (way: Way, actor: string): Cure => ({
   path: `/projections/${encodeURIComponent(actor)}/rebuild`
 })
 
-/** Kafka's own tool; the cause names the offset. */
+/** Kafka's own tool; the cause names the offset. A group is changed only while nobody is in it. */
 const commit = (actor: string, to: string, does: string): Cure => ({
   command: `kafka-consumer-groups.sh … --group APP.${quoted(actor)} --topic TOPIC:PARTITION --reset-offsets ${to} --execute`,
-  does
+  does: `its processes stopped, ${does}`
 })
 
+/** Kafka's own tool; it names the start offset of what is open. */
+export const endTransaction = (topic: string, partition: string): Cure => {
+  const at = `--topic ${quoted(topic)} --partition ${partition}`
+  return {
+    command: `kafka-transactions.sh … describe-producers ${at}; kafka-transactions.sh … abort ${at} --start-offset OFFSET`,
+    does: "end the transaction that nobody ends"
+  }
+}
+
+/** What holds a partition, by what it waits for. */
+export const holderCures = (kind: ActorStatus["kind"], { by, key }: Held, partition: number): ReadonlyArray<Cure> => {
+  if (by === "inbox") return [topics("ask the brokers"), endTransaction(key, String(partition))]
+  if (by !== "transaction" || kind !== "projection") return []
+  const query = "SELECT pid, state, query FROM pg_stat_activity"
+  return [{ command: `psql DATABASE -c ${quoted(query)}`, does: "see who holds what it waits for" }]
+}
+
+type Held = NonNullable<PartitionStatus["held"]>
 type Down = NonNullable<ReplicaStatus["trouble"]>
 
 /** What people do about an error, by its tag and reason. What else the brokers refuse is asked of them. */
@@ -89,13 +108,10 @@ export const errorCure = (way: Way, actor: string, { error = "", key = "" }: Dow
     case "ReplicaError/TopicRecreated":
       return {
         command: `kafka-topics.sh … --delete --topic ${quoted(`${actor}.state`)} && kafka-consumer-groups.sh … --delete --group APP.${quoted(actor)}`,
-        does: "begin anew in the new topic: its state goes, and its changelog is made again"
+        does: "its processes stopped, begin anew in the new topic: its state goes, and its changelog is made again"
       }
     case "ReplicaError/RestoreStalled":
-      return {
-        command: "kafka-transactions.sh … find-hanging --broker-id ID, then abort",
-        does: "end the transaction that is open there; a log that shrank is restored instead"
-      }
+      return endTransaction(`${actor}.state`, "PARTITION")
     case "ReplicaError/PartitionsChanged":
       return topics("see both numbers; a new topic and a new name for the actor take the other one")
     case "ReplicaError/MemoryExceeded":

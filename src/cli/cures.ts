@@ -1,7 +1,7 @@
 import type { ActorStatus, ReplicaStatus } from "../supervision/actors.ts"
 import type { PartitionStatus } from "../supervision/child.ts"
 import { printable, quoted } from "../actor/printable.ts"
-import { errorCure, flagsOf, keyCure, restart } from "./cure.ts"
+import { errorCure, flagsOf, holderCures, keyCure, restart } from "./cure.ts"
 import type { Cure, Way } from "./cure.ts"
 
 /** Something that does not go on by itself. */
@@ -34,18 +34,23 @@ const keyTrouble = (way: Way, actor: string, { cause, key, since }: NonNullable<
 })
 
 /** What holds a partition and is no key that waits for an operator. */
-const heldTrouble = (way: Way, actor: string, replica: ReplicaStatus, { held, partition, topic }: PartitionStatus) => {
+const heldTrouble = (
+  way: Way,
+  { kind, name: actor }: ActorStatus,
+  replica: ReplicaStatus,
+  { held, partition, topic }: PartitionStatus
+) => {
   if (held?.by === undefined) return []
   const isKey = held.by === "handler" || held.by === "worker"
   const what = isKey ? `key ${printable(JSON.stringify(held.key))}` : `${held.by} ${printable(held.key)}`
   const place = `${topic === undefined ? "" : `${topic}/`}${partition}`
   const { cause, since } = held
-  return [
-    { actor, what: `${actor}, ${what} (partition ${place})`, cause, since, cures: [restart(way, actor, replica)] }
-  ]
+  const cures = [...holderCures(kind, held, partition), restart(way, actor, replica)]
+  return [{ actor, what: `${actor}, ${what} (partition ${place})`, cause, since, cures }]
 }
 
-const replicaTroubles = (way: Way, actor: string, replica: ReplicaStatus): ReadonlyArray<Trouble> => {
+const replicaTroubles = (way: Way, of: ActorStatus, replica: ReplicaStatus): ReadonlyArray<Trouble> => {
+  const actor = of.name
   const { instance, partitions, silentSince, state, trouble } = replica
   const what = `${actor}, replica ${replica.replica} of ${instance}`
   if (silentSince !== undefined) {
@@ -57,7 +62,7 @@ const replicaTroubles = (way: Way, actor: string, replica: ReplicaStatus): Reado
   }
   const cure = trouble === undefined ? undefined : errorCure(way, actor, trouble)
   const down: ReadonlyArray<Trouble> =
-    state !== "failed" && state !== "waiting"
+    state !== "failed" && state !== "waiting" && (trouble === undefined || state === "draining" || state === "stopped")
       ? []
       : [
           {
@@ -81,11 +86,11 @@ const replicaTroubles = (way: Way, actor: string, replica: ReplicaStatus): Reado
               {
                 actor,
                 what: `${actor}, partition ${partition.partition}`,
-                cause: `${more} more keys are held or paused`,
+                cause: `${more} more ${more === 1 ? "key is" : "keys are"} held or paused`,
                 cures: []
               }
             ]
-      return [...told, ...rest, ...heldTrouble(way, actor, replica, partition)]
+      return [...told, ...rest, ...heldTrouble(way, of, replica, partition)]
     })
   ]
 }
@@ -135,7 +140,7 @@ export const troublesOf = (way: Way, actors: ReadonlyArray<ActorStatus>): Readon
           ]
     return [
       ...nowhere,
-      ...replicas.flatMap((replica) => replicaTroubles(way, name, replica)).toSorted(longestFirst),
+      ...replicas.flatMap((replica) => replicaTroubles(way, actor, replica)).toSorted(longestFirst),
       ...letterTroubles(way, actor)
     ]
   })

@@ -3,6 +3,7 @@ import type { Effect, Option, Scope } from "effect"
 import type { Away } from "./away.ts"
 import type { KafkaError, TransactionError } from "./errors.ts"
 import type { Batch, KafkaRecord, ProducerRecord, RecordPosition, TopicPartition } from "./records.ts"
+import type { Undecided } from "./undecided.ts"
 
 /** A topic as declared. */
 export interface TopicSpec {
@@ -102,6 +103,8 @@ export interface Reader {
   readonly poll: Effect.Effect<ReadonlyArray<Batch>, KafkaError>
   /** Whether some partition cannot be read at present because nobody who leads it answers. */
   away(): Away | undefined
+  /** What an open transaction keeps back of a partition. */
+  undecided(partition: TopicPartition): Undecided | undefined
 }
 
 export interface ReaderOptions {

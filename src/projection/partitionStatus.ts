@@ -1,3 +1,5 @@
+import { keptBack } from "../kafka/undecided.ts"
+import type { Undecided } from "../kafka/undecided.ts"
 import type { Owned, PartitionStatus } from "./shape.ts"
 
 /** How long the database may take for one transaction before it is named, in milliseconds: as long as an actor's handler. */
@@ -14,10 +16,19 @@ export interface Writing {
 export const partitionStatus = (
   { end, position: { partition, topic }, read: settled, turns }: Owned,
   { since, table }: Writing,
+  undecided: Undecided | undefined,
   now: number
 ): PartitionStatus => {
-  const lag = Math.max(0, end - settled)
+  const lag = Math.max(0, Math.max(end, undecided?.end ?? 0) - settled)
   const isHeld = lag > 0 && since !== undefined && now - since >= stuckAfter
+  const holder = isHeld
+    ? {
+        key: table,
+        by: "transaction" as const,
+        since,
+        cause: `the database does not end the transaction on table ${table}`
+      }
+    : undecided && keptBack(topic, undecided, now, stuckAfter)
   return {
     topic,
     partition,
@@ -26,13 +37,6 @@ export const partitionStatus = (
     turns,
     inFlight: 0,
     parked: 0,
-    held: isHeld
-      ? {
-          key: table,
-          by: "transaction",
-          since: new Date(since).toISOString(),
-          cause: `the database does not end the transaction on table ${table}`
-        }
-      : null
+    held: holder === undefined ? null : { ...holder, since: new Date(holder.since).toISOString() }
   }
 }

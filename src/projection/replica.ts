@@ -38,7 +38,7 @@ export const make = Effect.fnUntraced(function* (
   /** Held while a transaction is under way, and while ownership changes. */
   const gate = yield* Semaphore.make(1)
   let state: "starting" | "running" | "draining" = "starting"
-  let away: Reader["away"] = () => undefined
+  let watched: Pick<Reader, "away" | "undecided"> | undefined
   let writingSince: number | undefined
   let [assigned, progress, crashed] = [false, 0, false]
 
@@ -183,7 +183,7 @@ export const make = Effect.fnUntraced(function* (
           lost: (partitions) => Effect.forEach(partitions, (each) => drop(reader, each), { discard: true })
         }
       })
-      away = () => longer(member.away(), reader.away())
+      watched = { away: () => longer(member.away(), reader.away()), undecided: reader.undecided }
       const news = Effect.andThen(storeGaps(target, reader, member), tellNews(member)).pipe(
         Effect.provideContext(services),
         Effect.uninterruptible
@@ -225,9 +225,14 @@ export const make = Effect.fnUntraced(function* (
     progress: () => progress,
     status: () => ({
       state,
-      away: away(),
+      away: watched?.away(),
       partitions: Array.from(owned.values(), (each) =>
-        partitionStatus(each, { table: definition.table, since: writingSince }, clock.currentTimeMillisUnsafe())
+        partitionStatus(
+          each,
+          { table: definition.table, since: writingSince },
+          watched?.undecided(each.position),
+          clock.currentTimeMillisUnsafe()
+        )
       )
     }),
     crash: Effect.suspend(() => {

@@ -24,10 +24,10 @@ export interface PartitionStatus {
   readonly turns: number
   readonly inFlight: number
   readonly parked: number
-  /** The database, where it does not end a transaction. */
+  /** The database, where it does not end a transaction, or the topic, where an open transaction keeps back what follows. */
   readonly held: {
     readonly key: string
-    readonly by: "transaction"
+    readonly by: "transaction" | "inbox"
     readonly since: string
     readonly cause: string
   } | null

@@ -1,4 +1,6 @@
 import { longer } from "../kafka/away.ts"
+import { keptBack } from "../kafka/undecided.ts"
+import type { Undecided } from "../kafka/undecided.ts"
 import * as Entry from "../store/entry.ts"
 import type { Cell } from "./cell.ts"
 import type { Partition } from "./partition.ts"
@@ -46,6 +48,8 @@ export interface Circumstances {
   readonly settling: { readonly id: string; readonly since: number; readonly cause: string } | undefined
   /** Since when the group allows no commits: it is rebalancing, or has no place for this member. */
   readonly gatedSince: number | undefined
+  /** What of the inbox an open transaction keeps back. */
+  readonly undecided: Undecided | undefined
 }
 
 interface Holder {
@@ -71,7 +75,7 @@ export const partitionStatus = (partition: Partition, circumstances: Circumstanc
   // A pause behind which nothing waits holds nothing.
   const operator = stuck.find(({ key }) => waitsForOperator(partition, key))
   const settled = partition.window.size === 0 ? partition.readOffset : partition.position.next
-  const lag = Math.max(0, partition.endOffset - settled)
+  const lag = Math.max(0, Math.max(partition.endOffset, circumstances.undecided?.end ?? 0) - settled)
   // What waits for an operator is told beside it, in `stuck`: a handler that hangs would be told nowhere else.
   const held = obstacle(partition, lag, circumstances) ?? longestHandler(partition, circumstances) ?? operator ?? null
   return {
@@ -121,7 +125,7 @@ const longestHandler = (partition: Partition, { now, stuckAfter }: Circumstances
 const obstacle = (
   partition: Partition,
   lag: number,
-  { gatedSince, now, settling, stuckAfter }: Circumstances
+  { gatedSince, now, settling, stuckAfter, undecided }: Circumstances
 ): Holder | undefined => {
   const since = partition.progressAt
   if (now - since < stuckAfter) return undefined
@@ -138,7 +142,11 @@ const obstacle = (
     return { key: "group", by: "group", since: gatedSince, cause: "the group is rebalancing: nothing may be committed" }
   }
   const holder = partition.window.holder()
-  if (holder === undefined) return { key: partition.topic, by: "inbox", since, cause: "waiting for the broker" }
+  if (holder === undefined) {
+    return undecided === undefined
+      ? { key: partition.topic, by: "inbox", since, cause: "waiting for the broker" }
+      : keptBack(partition.topic, undecided, now, stuckAfter)
+  }
   const { key, running } = holder.cell
   return running === undefined
     ? { key, by: "worker", since, cause: "its message waits for a worker" }

@@ -59,7 +59,7 @@ export const make = Effect.fnUntraced(function* (
   const member = yield* Deferred.make<Member>()
   let state: ReplicaStatus["state"] = "starting"
   let [crashed, progress] = [false, 0]
-  let away: Reader["away"] = () => undefined
+  let watched: Pick<Reader, "away" | "undecided"> | undefined
   let ownership: Ownership.Ownership | undefined
   let dispatcher: Dispatcher.Dispatcher | undefined
   let settler: Settler.Settler | undefined
@@ -172,7 +172,7 @@ export const make = Effect.fnUntraced(function* (
         listener: owner.listener
       })
       yield* Deferred.succeed(member, membership)
-      away = () => longer(membership.away(), reader.away())
+      watched = { away: () => longer(membership.away(), reader.away()), undecided: reader.undecided }
       // Before the member leaves (finalizers run last in, first out): settle what is started.
       yield* Effect.addFinalizer(() => {
         if (crashed) return Effect.void
@@ -213,13 +213,14 @@ export const make = Effect.fnUntraced(function* (
     instance: options.instance,
     replica: options.replica,
     state: state === "running" && (ownership?.restoring() ?? 0) > 0 ? "restoring" : state,
-    away: away(),
+    away: watched?.away(),
     partitions: Array.from(partitions(), (partition) =>
       partitionStatus(partition, {
         now: time(),
         stuckAfter: Duration.toMillis(options.stuckAfter ?? "30 seconds"),
         settling: settler?.settling(),
-        gatedSince: settler?.gatedSince()
+        gatedSince: settler?.gatedSince(),
+        undecided: watched?.undecided(partition)
       })
     )
   })

@@ -43,6 +43,8 @@ interface Entry {
   restarts: number
   history: History
   trouble: Down | undefined
+  /** When the present or last run began. */
+  startedAt: number
   /** Completed by a restart by hand, which ends the present run or wait. */
   again: Deferred.Deferred<void>
 }
@@ -51,12 +53,15 @@ interface Entry {
 const startAnew = "start anew" as const
 
 const statusOf = (
-  { child: { actor, kind, replica }, probe, restarts, state, trouble }: Entry,
+  { child: { actor, kind, replica }, probe, restarts, startedAt, state, trouble }: Entry,
+  { period }: Policy,
   time: number
 ): ChildStatus => {
   const shown = probe?.status()
   const up = state === "running" ? (shown?.state ?? "starting") : state
-  const isWell = up === "running" || up === "restoring"
+  // What keeps failing at its restore is not well in between.
+  const isTried = trouble !== undefined && time - startedAt < period
+  const isWell = up === "running" || (up === "restoring" && !isTried)
   const down = isWell ? waitsFor(shown?.away, time) : trouble
   return {
     actor,
@@ -164,7 +169,7 @@ export const make = Effect.fnUntraced(function* (options: {
   const supervise = Effect.fnUntraced(function* (entry: Entry) {
     while (true) {
       if (Deferred.isDoneUnsafe(entry.again)) forgive(entry)
-      const startedAt = yield* Clock.currentTimeMillis
+      const startedAt = (entry.startedAt = yield* Clock.currentTimeMillis)
       const exit = yield* runOnce(entry)
       if (exit === startAnew) continue
       if (!(yield* after(entry, exit, startedAt))) return
@@ -183,6 +188,7 @@ export const make = Effect.fnUntraced(function* (options: {
         restarts: 0,
         history: fresh,
         trouble: undefined,
+        startedAt: 0,
         again: Deferred.makeUnsafe()
       }
       entries.push(entry)
@@ -207,7 +213,7 @@ export const make = Effect.fnUntraced(function* (options: {
         return ours.length
       }),
     progress: () => entries.reduce((sum, { probe, restarts }) => sum + restarts + (probe?.progress() ?? 0), 0),
-    status: () => entries.map((entry) => statusOf(entry, clock.currentTimeMillisUnsafe())),
+    status: () => entries.map((entry) => statusOf(entry, policy, clock.currentTimeMillisUnsafe())),
     busy: Effect.suspend(() =>
       Effect.map(
         Effect.forEach(entries, (entry) =>

@@ -55,9 +55,32 @@ describe("what needs a hand", () => {
       assert.lengthOf(others, 0)
       assert.include(trouble!.what, by === "handler" || by === "worker" ? 'key "k"' : `${by} k`)
       assert.deepInclude({ ...trouble }, { since, cause: "the cause" })
-      assert.strictEqual(trouble!.cures[0]!.command, "curl -X POST http://127.0.0.1:8080/actors/renewals/restart")
+      const cures = trouble!.cures.map(({ command }) => command)
+      assert.strictEqual(cures.at(-1), "curl -X POST http://127.0.0.1:8080/actors/renewals/restart")
+      assert.lengthOf(cures, by === "inbox" ? 3 : 1)
     }
   )
+
+  it("is a topic that a transaction keeps back, and a database that a projection waits for", () => {
+    const held = (by: "inbox" | "transaction", key: string) => ({ by, key, since, cause: "c" })
+    const curesOf = (held: PartitionStatus["held"]) => {
+      const replicas = [replica({ partitions: [partition({ topic: "bells", held })] })]
+      return troublesOf(way, [actor({ kind: "projection", replicas })])[0]!.cures.map(({ command }) => command)
+    }
+    assert.deepStrictEqual(curesOf(held("inbox", "bells")).slice(0, 2), [
+      "sixfold topics …",
+      "kafka-transactions.sh … describe-producers --topic bells --partition 3; kafka-transactions.sh … abort --topic bells --partition 3 --start-offset OFFSET"
+    ])
+    assert.include(curesOf(held("transaction", "table_1"))[0]!, "pg_stat_activity")
+  })
+
+  it("is a replica that is tried again after it has failed, until it runs", () => {
+    const trouble = { since, cause: "a bug" }
+    for (const state of ["starting", "restoring"] as const) {
+      assert.deepInclude({ ...told(replica({ state, trouble }))[0]! }, { cause: "a bug", since })
+    }
+    assert.lengthOf(told(replica({ state: "draining", trouble })), 0)
+  })
 
   it("is told once for a key that holds its partition, the longest first, with what is left out", () => {
     const keys = ["b", "a"].map((key, n) => ({ key, since: `2026-01-0${2 - n}`, cause: "Declined" }))
@@ -101,7 +124,7 @@ describe("what needs a hand", () => {
       "ReplicaError/TopicRecreated",
       "--delete --topic renewals.state && kafka-consumer-groups.sh … --delete --group APP.renewals"
     ],
-    ["ReplicaError/RestoreStalled", "kafka-transactions.sh … find-hanging"],
+    ["ReplicaError/RestoreStalled", "describe-producers --topic renewals.state --partition PARTITION"],
     ["ReplicaError/PartitionsChanged", "sixfold topics …"],
     ["ReplicaError/MemoryExceeded", "memory: …"],
     ["ReplicaError/Escalated", "sixfold keys renewals pause ''"],

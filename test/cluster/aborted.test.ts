@@ -85,7 +85,7 @@ const readAll = (log: Log, fetchSize: () => number): ReadonlyArray<string> => {
   const fetched = Fetched.make({ topic: "t", partition: 0 }, 0)
   const records: Array<KafkaRecord> = []
   while (fetched.takeOffset < log.end) {
-    Fetched.append(fetched, log.fetch(fetched.fetchOffset, fetchSize()), true)
+    Fetched.append(fetched, log.fetch(fetched.fetchOffset, fetchSize()), true, 0)
     while (fetched.chunks.length > 0) Fetched.take(fetched, true, 1, true, records)
   }
   return records.map(({ value }) => Buffer.from(value!).toString())
@@ -136,7 +136,7 @@ describe("reading committed", () => {
     log.marker(1n, false)
     const fetched = Fetched.make({ topic: "t", partition: 0 }, 0)
     const records: Array<KafkaRecord> = []
-    Fetched.append(fetched, log.fetch(0, 10), true)
+    Fetched.append(fetched, log.fetch(0, 10), true, 0)
     Fetched.take(fetched, true, 10_000, true, records)
     expect({ records, next: fetched.takeOffset }).toEqual({ records: [], next: 2 })
   })
@@ -148,7 +148,7 @@ describe("reading committed", () => {
     log.plain("b")
     const fetched = Fetched.make({ topic: "t", partition: 0 }, 0)
     const records: Array<KafkaRecord> = []
-    Fetched.append(fetched, log.fetch(0, 10), false)
+    Fetched.append(fetched, log.fetch(0, 10), false, 0)
     Fetched.take(fetched, false, 10_000, true, records)
     expect(records.map(({ offset }) => offset)).toEqual([0, 2])
   })
@@ -161,7 +161,7 @@ describe("a batch that was damaged on its way", () => {
     log.batches[1]![log.batches[1]!.length - 2]! ^= 1 // within its value
     const fetched = Fetched.make({ topic: "t", partition: 0 }, 0)
     const records: Array<KafkaRecord> = []
-    Fetched.append(fetched, log.fetch(0, 10), true)
+    Fetched.append(fetched, log.fetch(0, 10), true, 0)
     expect(() => Fetched.take(fetched, true, 10_000, true, records)).toThrow("the batch at offset 1 fails its checksum")
     expect(records.map(({ value }) => Buffer.from(value!).toString())).toEqual(["a"])
   })

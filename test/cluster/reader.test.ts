@@ -49,6 +49,38 @@ describe("a partition whose offset its broker calls out of range", () => {
   )
 })
 
+describe("a partition whose end is held back by an open transaction", () => {
+  it.effect("says since when its last stable offset has stood, once all before it is handed on", () =>
+    Effect.gen(function* () {
+      const answers = [
+        { lastStableOffset: 0, highWatermark: 3 },
+        { lastStableOffset: 0, highWatermark: 9 },
+        { lastStableOffset: 9, highWatermark: 9 }
+      ]
+      const connections: Connections = {
+        request: <Input, Output>(_: unknown, { name }: Api<Input, Output>) =>
+          Effect.gen(function* () {
+            const answer = answers.shift()
+            if (name !== "Fetch" || answer === undefined) return yield* Effect.never
+            yield* Effect.sleep("1 second")
+            const common = { topic: "t", partition: 0, errorCode: 0, aborted: [], records: Buffer.alloc(0) }
+            return { errorCode: 0, partitions: [{ ...common, ...answer }] } as Output
+          })
+      }
+      const reader = yield* Reader.make(settings({ brokers: ["broker:9092"] }), metadata, connections)
+      const at = { topic: "t", partition: 0 }
+      yield* reader.seek(at, 0)
+      yield* Effect.forkScoped(reader.poll)
+      const seen: Array<unknown> = []
+      for (let n = 0; n < 3; n++) {
+        yield* TestClock.adjust("1 second")
+        seen.push(reader.undecided(at))
+      }
+      expect(seen).toEqual([{ offset: 0, end: 3, since: 1_000 }, { offset: 0, end: 9, since: 1_000 }, undefined])
+    }).pipe(Effect.scoped)
+  )
+})
+
 /** Batches of many records that compress well, and where each begins. */
 const logOf = (random: Seeded) => {
   let end = 0

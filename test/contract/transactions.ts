@@ -101,10 +101,15 @@ export const transactions = (it: Suite): void => {
       expect((yield* kafka.read({ ...where, offset: 2 }))._tag).toBe("None")
       const poll = yield* Effect.forkChild(take(reader, 1))
       expect(yield* stillWaits(poll)).toBe(true)
+      const undecided = reader.undecided(where)!
+      expect(undecided).toMatchObject({ offset: 1, end: 3 })
+      expect(reader.undecided(at(topic, 1))).toBeUndefined()
+      expect(everything.undecided(where)).toBeUndefined()
 
       // The next owner of the transactional id ends it.
       yield* kafka.transactor({ transactionalId, timeout })
       expect(values((yield* Fiber.join(poll)).flatMap(({ records }) => records))).toEqual(["after"])
+      expect(reader.undecided(where)).toBeUndefined()
     })
   )
 

@@ -37,7 +37,8 @@ const startWith = Effect.fnUntraced(function* (described: ReadonlyArray<Partial<
     pause: () => Effect.void,
     resume: () => Effect.void,
     poll: Effect.never,
-    away: () => undefined
+    away: () => undefined,
+    undecided: () => undefined
   }
   const topics = {
     describe: () => Effect.succeed(described),

@@ -1,4 +1,4 @@
-import { Effect, Queue, Scope } from "effect"
+import { Clock, Effect, Queue, Scope } from "effect"
 import type { Cause } from "effect"
 import type { KafkaError } from "../errors.ts"
 import { pause } from "./backoff.ts"
@@ -96,11 +96,12 @@ export const make = Effect.fnUntraced(function* (options: {
 
   const absorb = Effect.fnUntraced(function* (slot: Slot, answer: FetchedPartition) {
     const error = errorName(answer.errorCode)
+    const now = yield* Clock.currentTimeMillis
     if (error === "NONE") {
       slot.missing = 0
       slot.absence.answered()
       try {
-        Fetched.append(slot.fetched, answer, committed)
+        Fetched.append(slot.fetched, answer, committed, now)
       } catch (error) {
         fail(slot, Fetched.corruption(slot, error))
       }

@@ -57,7 +57,7 @@ export const make = (settings: Settings, metadata: Metadata, connections: Connec
         const fetched = Fetched.make(position, offset)
         const records: Array<KafkaRecord> = []
         try {
-          Fetched.append(fetched, found, true)
+          Fetched.append(fetched, found, true, 0)
           Fetched.take(fetched, true, 0, true, records)
         } catch (error) {
           return yield* Fetched.corruption(position, error)

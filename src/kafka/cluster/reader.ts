@@ -115,6 +115,10 @@ export const make = Effect.fnUntraced(function* (
         Queue.offerUnsafe(arrived, undefined)
       }),
     poll,
-    away
+    away,
+    undecided: ({ partition, topic }) => {
+      const { takeOffset, undecided } = slots.get(partitionId(topic, partition))?.fetched ?? {}
+      return undecided !== undefined && takeOffset! >= undecided.offset ? undecided : undefined
+    }
   }
 })

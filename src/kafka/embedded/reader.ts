@@ -5,6 +5,7 @@ import { KafkaError } from "../errors.ts"
 import type { Reader, ReaderOptions } from "../kafka.ts"
 import { partitionId } from "../records.ts"
 import type { Batch, TopicPartition } from "../records.ts"
+import type { Undecided } from "../undecided.ts"
 import { persistent } from "./connection.ts"
 import type { Connection } from "./connection.ts"
 import type { Log } from "./log.ts"
@@ -16,6 +17,7 @@ interface Reading {
   readonly at: TopicPartition
   position: number
   paused: boolean
+  undecided: Undecided | undefined
   /** The log whose changes wake this reader, once the partition was found. */
   watched: Log | undefined
 }
@@ -54,7 +56,8 @@ export const make = (
     const wake = () => {
       changed.openUnsafe()
     }
-    const absence = new Absence(yield* Clock.Clock)
+    const clock = yield* Clock.Clock
+    const absence = new Absence(clock)
     let turn = 0
     let over = false
 
@@ -80,6 +83,15 @@ export const make = (
         const log = find(reading)
         if (reading.position < log.first || reading.position > log.end) throw outOfRange(log, reading.position)
         const end = committed ? log.stable : log.end
+        const { undecided } = reading
+        reading.undecided =
+          end === log.end
+            ? undefined
+            : {
+                offset: end,
+                end: log.end,
+                since: undecided?.offset === end ? undecided.since : clock.currentTimeMillisUnsafe()
+              }
         if (reading.position < end) ready.push([reading, log, end])
       }
       turn++
@@ -153,13 +165,17 @@ export const make = (
           const id = partitionId(at.topic, at.partition)
           const paused = readings.get(id)?.paused ?? false
           stop(id)
-          readings.set(id, { at, position: offset, paused, watched: undefined })
+          readings.set(id, { at, position: offset, paused, undecided: undefined, watched: undefined })
           wake()
         }),
       stop: (at) => Effect.sync(() => stop(partitionId(at.topic, at.partition))),
       pause: (at) => setPaused(at, true),
       resume: (at) => setPaused(at, false),
       poll,
-      away: () => absence.away
+      away: () => absence.away,
+      undecided: (at) => {
+        const { position, undecided } = readings.get(partitionId(at.topic, at.partition)) ?? {}
+        return undecided !== undefined && position! >= undecided.offset ? undecided : undefined
+      }
     }
   })

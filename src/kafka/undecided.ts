@@ -1,0 +1,20 @@
+/**
+ * Records that a reader of committed data waits for, with all before them handed on: a transaction is open. `offset` is the last stable
+ * offset (KIP-98), `since` when it was first seen to stand there (milliseconds since the epoch), `end` the end of the log.
+ */
+export interface Undecided {
+  readonly offset: number
+  readonly end: number
+  readonly since: number
+}
+
+/** How a partition is named that an open transaction has kept back for `stuckAfter` milliseconds; producers write in transactions all the time. */
+export const keptBack = (topic: string, { offset, since }: Undecided, now: number, stuckAfter: number) =>
+  now - since < stuckAfter
+    ? undefined
+    : {
+        key: topic,
+        by: "inbox" as const,
+        since,
+        cause: `a transaction is open: nothing behind offset ${offset} can be read`
+      }
