@@ -21,8 +21,9 @@ export interface DeadLetter {
  */
 export type Handlers<K, M, S, Timer extends string> = {
   /**
-   * The next state. Its Effect may fail with tagged errors, and use any service the topology provides; what it acquires in its `Scope` is
-   * released when the turn is over.
+   * The next state, as a new value: one that is changed in place is not written, and a failed attempt would leave its changes behind. Its
+   * Effect may fail with tagged errors, and use any service the topology provides; what it acquires in its `Scope` is released when the
+   * turn is over.
    */
   readonly message: (state: S, message: M, turn: Turn<K, Timer>) => Effect.Effect<S, any, any>
   /** A turn of its own, settled together with the dead letter. */

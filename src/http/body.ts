@@ -5,6 +5,7 @@ import { HttpServerRequest } from "effect/http"
 import type { HttpServerError } from "effect/http"
 import { Clients } from "./clients.ts"
 import { CurrentLimits, defaultLimits } from "./limits.ts"
+import type { Limits } from "./limits.ts"
 import { wrongType } from "./mediaType.ts"
 import { refuse } from "./problem.ts"
 import type { RequestRefused } from "./problem.ts"
@@ -28,13 +29,17 @@ const unreadable =
       : refuse("BodyBroken", "the body broke off")
 
 /**
- * Of a declared length over the limit nothing is read. Read apart: a reader that is interrupted destroys the connection, and
- * who fell silent has an answer to get on it. It ends with the body or the connection.
+ * Of a declared length over the limit nothing is read, and what trickles in has a time for all of it. Read apart: a reader that is
+ * interrupted destroys the connection, and who fell silent has an answer to get on it. It ends with the body or the connection.
  */
-const text = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, limit: number) {
-  if (Number(request.headers["content-length"] ?? 0) > limit) return yield* tooLarge(limit)
+const text = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, { bodyIdle, json }: Limits) {
+  if (Number(request.headers["content-length"] ?? 0) > json) return yield* tooLarge(json)
   const reading = yield* Effect.forkDetach(request.text, { startImmediately: true })
-  return yield* Effect.mapError(Fiber.join(reading), unreadable(limit))
+  const whole = Effect.mapError(Fiber.join(reading), unreadable(json))
+  return yield* Effect.timeoutOrElse(whole, {
+    duration: 2 * bodyIdle,
+    orElse: () => refuse("BodyIdle", "the body came too slowly")
+  })
 })
 
 /** The JSON body, decoded. Fails with `UnsupportedMediaType`, `BodyTooLarge` or `InvalidRequest`, which says what was expected where. */
@@ -45,7 +50,7 @@ export const jsonBody = <A>(schema: Schema.ConstraintDecoder<A>) => {
     const limits = yield* CurrentLimits
     const wrong = wrongType(request.headers["content-type"], ["application/json"])
     if (wrong !== undefined) return yield* wrong
-    return yield* Effect.mapError(decode(yield* text(request, limits.json)), (error) =>
+    return yield* Effect.mapError(decode(yield* text(request, limits)), (error) =>
       refuse("InvalidRequest", error.message)
     )
   })

@@ -6,7 +6,7 @@ export interface Limits {
   readonly json: number
   /** Largest streamed body. Default 256 MiB. */
   readonly upload: number
-  /** How long a body that is waited for may bring nothing. Default 30 s; noticed within half as long again. */
+  /** How long a body that is waited for may bring nothing. Default 30 s; noticed within half as long again. One of JSON has twice as long for all of it. */
   readonly bodyIdle: number
   /** Streamed bodies of one client (address) under way at once. Default 4. */
   readonly uploadsPerClient: number

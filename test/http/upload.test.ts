@@ -1,6 +1,7 @@
+import type { RequestRefused } from "../../src/http/problem.ts"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Queue, Schema, Stream } from "effect"
-import { HttpRouter, HttpServerResponse } from "effect/http"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { jsonBody, uploadBody } from "../../src/http/body.ts"
 import { answer, dial, exchange, head, serving, tag } from "./wire.ts"
@@ -143,6 +144,28 @@ describe("an upload", () => {
       for (let seconds = 0; seconds < 60; seconds += 5) yield* TestClock.adjust("5 seconds")
       const silent = yield* Fiber.join(answered)
       assert.deepStrictEqual([silent.status, tag(silent)], [408, "BodyIdle"])
+    })
+  )
+
+  it.effect("of JSON has a minute for all of it, however it trickles in", () =>
+    Effect.gen(function* () {
+      const body = new ReadableStream<Uint8Array>({
+        pull: (controller) => {
+          controller.enqueue(Uint8Array.of(32))
+          return controller.desiredSize === null ? undefined : new Promise<void>(() => {})
+        }
+      })
+      const headers = { "content-type": "application/json" }
+      const init = { method: "PUT", body, headers, duplex: "half" }
+      const request = HttpServerRequest.fromWeb(new Request("http://127.0.0.1/word", init))
+      const read = yield* Effect.forkChild(
+        Effect.flip(Effect.provideService(jsonBody(Schema.String), HttpServerRequest.HttpServerRequest, request))
+      )
+      yield* TestClock.adjust("59 seconds")
+      assert.isUndefined(read.pollUnsafe())
+      yield* TestClock.adjust("2 seconds")
+      const { message, reason } = yield* Fiber.join(read) as Effect.Effect<RequestRefused>
+      assert.deepStrictEqual([reason, message], ["BodyIdle", "the body came too slowly"])
     })
   )
 
