@@ -1,4 +1,4 @@
-import { Effect, Fiber, Latch, Option } from "effect"
+import { Cause, Effect, Exit, Fiber, Latch, Option } from "effect"
 import { expect } from "vitest"
 import { partitionId } from "../../src/kafka/records.ts"
 import type { TopicPartition } from "../../src/kafka/records.ts"
@@ -177,6 +177,18 @@ export const groups = (it: Suite): void => {
         offsets: { membership: a.memberships.at(-1)!, committed: [{ ...where, offset: 5 }] }
       })
       expect(yield* a.member.committed([where])).toEqual([{ ...where, offset: 5 }])
+    })
+  )
+
+  it.effect("a defect of the listener is the member's failure, and the others go on without it", () =>
+    Effect.gen(function* () {
+      const kafka = yield* newProcess
+      const group: Observed = { group: unique("group"), topic: yield* newTopic(kafka, { partitions: 2 }), events: [] }
+      const a = yield* join(kafka, group, "a", () => Effect.die(new Error("a bug of the listener")))
+      const exit = yield* Effect.exit(a.member.failed)
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({ message: "a bug of the listener" })
+      const b = yield* join(kafka, group, "b")
+      yield* owning([b, 2])
     })
   )
 

@@ -1,4 +1,4 @@
-import { Clock, Deferred, Effect, Option, Result } from "effect"
+import { Cause, Clock, Deferred, Effect, Option, Result } from "effect"
 import type { Scope } from "effect"
 import { Absence } from "../away.ts"
 import { KafkaError } from "../errors.ts"
@@ -138,7 +138,10 @@ export const make = (
       )
     )
     yield* run.pipe(
-      Effect.catch((error) => Effect.andThen(leave, Deferred.fail(failed, error))),
+      // Also a defect of the listener: nobody looks at the fiber.
+      Effect.catchCause((cause) =>
+        Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.andThen(leave, Deferred.failCause(failed, cause))
+      ),
       Effect.forkScoped
     )
 
