@@ -51,8 +51,11 @@ const detach = (message: Message): void => {
   }
 }
 
-/** What a key does next. `isQuiet`: the actor's own turn about its end has run out of time as well, and is left out. */
-export type Task = { readonly attempt: number; readonly isQuiet?: true } & (
+/**
+ * What a key does next. `isQuiet`: the actor's own turn about its end has run out of time as well, and is left out. `isOwn`: its handler
+ * has not run out of time, but ended its own fiber.
+ */
+export type Task = { readonly attempt: number; readonly isQuiet?: true; readonly isOwn?: true } & (
   | { readonly _tag: "Message"; readonly message: Message }
   | { readonly _tag: "Timer"; readonly name: string; readonly timer: Timer }
 )

@@ -21,7 +21,8 @@ export const perform = (run: Run): Effect.Effect<Outcome, never, unknown> => {
   if (task._tag === "Message") run.headers = traceHeaders(task.message.headers)
   if (run.isLate) {
     const after = Duration.format(Duration.fromInputUnsafe(definition.timeout))
-    return failed(run, Cause.die(new TimedOut({ after })), task.isQuiet === true ? giveUpQuietly : undefined)
+    const cause = task.isOwn === true ? new Error("the handler interrupted its own fiber") : new TimedOut({ after })
+    return failed(run, Cause.die(cause), task.isQuiet === true ? giveUpQuietly : undefined)
   }
   const refusals = refused.none ? 0 : refused.times(run.idempotencyKey)
   // The second time it is the dead letter that was refused: what the actor's own turn adds to it is left out.

@@ -131,8 +131,7 @@ export const make = Effect.fnUntraced(function* (
         turns,
         provide: Effect.provideContext(services),
         interrupted: (partition, cell) => {
-          partition.stopped(cell)
-          if (cell.timedOut !== undefined && partition.phase === "active") dispatcher!.wake(partition, cell)
+          if (Timeouts.interrupted(partition, cell)) dispatcher!.wake(partition, cell)
         },
         crashed: (cause) => Deferred.doneUnsafe(died, Effect.die(Cause.squash(cause)))
       })

@@ -1,4 +1,5 @@
 import { Effect, Latch } from "effect"
+import type { Cell } from "./cell.ts"
 import type { Partition } from "./partition.ts"
 
 /** Interrupts handlers that run for too long; what becomes of their message is the next task of their key. */
@@ -6,6 +7,16 @@ export interface Timeouts {
   /** Some handler has begun. */
   readonly started: () => void
   readonly run: Effect.Effect<never>
+}
+
+/** A worker has ended in the middle of the key's task; whether the key has that to tell of. */
+export const interrupted = (partition: Partition, cell: Cell): boolean => {
+  const task = cell.running?.task
+  partition.stopped(cell)
+  if (partition.phase !== "active") return false
+  // Nobody else has interrupted it.
+  if (task !== undefined) cell.timedOut ??= { ...task, isOwn: true }
+  return cell.timedOut !== undefined
 }
 
 /** Looks within one time-out. */

@@ -40,6 +40,10 @@ const clerk = Actor.make("clerk", { ...spec, timers: ["later"] })
           return yield* new Unwell({ message: "x".repeat(2_000_000) })
         case "refused":
           return yield* Effect.die("refused")
+        case "interrupted":
+          yield* Effect.withFiber((fiber) => Effect.sync(() => fiber.interruptUnsafe()))
+          yield* Effect.yieldNow
+          break
       }
       return order
     }),
@@ -105,7 +109,8 @@ describe("a handler's carelessness is a failed attempt, and never the end of its
     never: "RangeError: no due time",
     "not JSON": "TypeError: Do not know how to serialize",
     "too much": "RecordTooLarge: a record of",
-    "nothing to show": "an error that cannot be shown"
+    "nothing to show": "an error that cannot be shown",
+    interrupted: "Error: the handler interrupted its own f"
   }
   for (const [order, cause] of Object.entries(dies)) {
     it.effect(order, () =>
