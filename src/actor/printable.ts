@@ -1,5 +1,3 @@
-import { Result } from "effect"
-
 /** Control and format characters: a key that anybody may write must not move the cursor, hide text or turn its direction. */
 const unsafe = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
 
@@ -29,10 +27,4 @@ const bash = (text: string): string =>
 export const quoted = (word: string): string => {
   if (/^[\w./:@%+=,-]+$/.test(word)) return word
   return word.search(unsafe) >= 0 ? `$'${bash(word)}'` : `'${word.replaceAll("'", "'\\''")}'`
-}
-
-/** An error in words, cut where they are more than `most`. Anything can be thrown, also what throws itself when it is looked at. */
-export const wordsOf = (error: unknown, words: (error: unknown) => string, most = 4_096): string => {
-  const told = Result.try(() => words(error))
-  return Result.isSuccess(told) ? told.success.slice(0, most) : "an error that cannot be shown"
 }

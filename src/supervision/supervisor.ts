@@ -1,5 +1,5 @@
 import { Cause, Clock, Deferred, Effect, Exit, Fiber, Predicate, Random, Schema, Scope } from "effect"
-import { wordsOf } from "../actor/printable.ts"
+import { wordsOf } from "../actor/wordsOf.ts"
 import { waitsFor } from "./child.ts"
 import type { Child, ChildStatus, Down, Probe, State } from "./child.ts"
 import { ending, failure } from "./ending.ts"

@@ -11,9 +11,10 @@ const folder = (path: string): string => fileURLToPath(new URL(path, import.meta
 const sources = import.meta.url.endsWith(".ts") ? "ts" : "js"
 
 /** What the page loads besides its own files: the WebSocket client, and what finds and words troubles for `sixfold status`. */
-const shared = [
+export const shared: ReadonlyArray<string> = [
   ...["backoff", "connection", "error", "frame", "index", "protocol", "subscription"].map((name) => `client/${name}`),
   "actor/printable",
+  "cli/cure",
   "cli/cures"
 ]
 
