@@ -1,5 +1,6 @@
 import { expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { randomBytes } from "node:crypto"
 import { describe, inject } from "vitest"
 import * as Cluster from "../../src/kafka/cluster/cluster.ts"
 import type { Compression } from "../../src/kafka/cluster/settings.ts"
@@ -56,7 +57,7 @@ describe("an independent client", () => {
       yield* kafka.topics.ensure([{ name: topic, partitions: 1, cleanup: "delete" }])
       const transactor = yield* kafka.transactor({ transactionalId: unique("agree") })
       const at = { topic, partition: 0 }
-      const poison = { ...record(at, ""), value: Buffer.alloc(2_000_000) }
+      const poison = { ...record(at, ""), value: randomBytes(2_000_000) }
       yield* transactor.commit({ records: [record(at, "good")] })
       // The first of the two is written before the other is refused: it must stay invisible.
       expect(yield* Effect.flip(transactor.commit({ records: [record(at, "aborted"), poison] }))).toMatchObject({

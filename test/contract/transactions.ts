@@ -6,6 +6,7 @@ import {
   newProcess,
   newStuckProcess,
   newTopic,
+  noise,
   read,
   readBatches,
   record,
@@ -27,7 +28,7 @@ export const transactions = (it: Suite): void => {
       const everywhere = (value: string) => places.map((place) => record(place, value))
       yield* transactor.commit({ records: everywhere("first") })
       const refused = yield* Effect.flip(
-        transactor.commit({ records: [...everywhere("never"), record(at(other), "x".repeat(1_000))] })
+        transactor.commit({ records: [...everywhere("never"), record(at(other), noise)] })
       )
       expect(refused.outcome).toBe("refused")
       // After a refusal the transactor goes on.

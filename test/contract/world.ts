@@ -57,6 +57,9 @@ export const record = (where: TopicPartition, value: string): ProducerRecord => 
   timestamp: someTime
 })
 
+/** Of several thousand bytes, however it is compressed. */
+export const noise = Array.from({ length: 500 }, (_, n) => Math.sin(n)).join()
+
 export const values = (records: ReadonlyArray<KafkaRecord>): ReadonlyArray<string> =>
   records.map(({ value }) => text(value))
 
