@@ -76,7 +76,7 @@ export const readers = (it: Suite): void => {
     })
   )
 
-  it.effect("a poll brings no more than maxBytes, but at least one batch however large it is", () =>
+  it.effect("a poll brings no more than maxBytes, but at least one record however large it is", () =>
     Effect.gen(function* () {
       const kafka = yield* newProcess
       const topic = yield* filled(kafka, 2, "x".repeat(1_000))
@@ -119,7 +119,7 @@ export const readers = (it: Suite): void => {
     Effect.gen(function* () {
       const kafka = yield* newProcess
       const topic = yield* filled(kafka, 2)
-      const reader = yield* kafka.reader({ maxBytes: 300 })
+      const reader = yield* kafka.reader({ maxBytes: 60 })
       yield* reader.seek(at(topic, 0), 0)
       yield* reader.seek(at(topic, 1), 0)
       const first = yield* take(reader, 1)
