@@ -8,6 +8,18 @@ export interface Undecided {
   readonly since: number
 }
 
+/** At `now`, by what the broker says of the log; the same for as long as the last stable offset stands where it is. */
+export const undecidedAt = (
+  before: Undecided | undefined,
+  { end, offset }: Pick<Undecided, "offset" | "end">,
+  now: number
+): Undecided | undefined =>
+  offset >= end ? undefined : { offset, end, since: before?.offset === offset ? before.since : now }
+
+/** None while something before it is still to be handed on: `position` is what comes next. */
+export const reached = (undecided: Undecided | undefined, position: number): Undecided | undefined =>
+  undecided !== undefined && position >= undecided.offset ? undecided : undefined
+
 /** How a partition is named that an open transaction has kept back for `stuckAfter` milliseconds; producers write in transactions all the time. */
 export const keptBack = (topic: string, { offset, since }: Undecided, now: number, stuckAfter: number) =>
   now - since < stuckAfter

@@ -1,5 +1,6 @@
 import { KafkaError } from "../errors.ts"
 import type { KafkaRecord, TopicPartition } from "../records.ts"
+import { undecidedAt } from "../undecided.ts"
 import type { Undecided } from "../undecided.ts"
 import * as Aborted from "./aborted.ts"
 import {
@@ -46,19 +47,12 @@ export const make = ({ partition, topic }: TopicPartition, offset: number): Fetc
   chunks: []
 })
 
-/** The same for as long as the last stable offset stands where it is. */
-const undecidedOf = (
-  before: Undecided | undefined,
-  { highWatermark: end, lastStableOffset: offset }: FetchedPartition,
-  now: number
-): Undecided | undefined =>
-  offset >= end ? undefined : { offset, end, since: before?.offset === offset ? before.since : now }
-
 /** Queues what a fetch brought at `now` (milliseconds since the epoch). Throws `CorruptBatch`. */
 export const append = (fetched: Fetched, answer: FetchedPartition, committed: boolean, now: number): void => {
-  const { records } = answer
-  fetched.endOffset = committed ? answer.lastStableOffset : answer.highWatermark
-  fetched.undecided = committed ? undecidedOf(fetched.undecided, answer, now) : undefined
+  const { highWatermark, lastStableOffset, records } = answer
+  const offset = committed ? lastStableOffset : highWatermark
+  fetched.endOffset = offset
+  fetched.undecided = undecidedAt(fetched.undecided, { offset, end: highWatermark }, now)
   let end = 0
   for (let header = readHeader(records, 0); header !== undefined; header = readHeader(records, end)) {
     end = header.end

@@ -96,8 +96,8 @@ export const make = Effect.fnUntraced(function* (options: {
 
   const absorb = Effect.fnUntraced(function* (slot: Slot, answer: FetchedPartition) {
     const error = errorName(answer.errorCode)
-    const now = yield* Clock.currentTimeMillis
     if (error === "NONE") {
+      const now = yield* Clock.currentTimeMillis
       slot.missing = 0
       slot.absence.answered()
       try {

@@ -6,6 +6,7 @@ import { KafkaError } from "../errors.ts"
 import type { Reader, ReaderOptions } from "../kafka.ts"
 import { partitionId } from "../records.ts"
 import type { Batch, KafkaRecord } from "../records.ts"
+import { reached } from "../undecided.ts"
 import { CorruptBatch } from "./batch-decoder.ts"
 import type { Connections } from "./connections.ts"
 import { make as makeFetcher } from "./fetcher.ts"
@@ -117,8 +118,8 @@ export const make = Effect.fnUntraced(function* (
     poll,
     away,
     undecided: ({ partition, topic }) => {
-      const { takeOffset, undecided } = slots.get(partitionId(topic, partition))?.fetched ?? {}
-      return undecided !== undefined && takeOffset! >= undecided.offset ? undecided : undefined
+      const fetched = slots.get(partitionId(topic, partition))?.fetched
+      return fetched && reached(fetched.undecided, fetched.takeOffset)
     }
   }
 })

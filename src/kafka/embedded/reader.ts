@@ -5,6 +5,7 @@ import { KafkaError } from "../errors.ts"
 import type { Reader, ReaderOptions } from "../kafka.ts"
 import { partitionId } from "../records.ts"
 import type { Batch, TopicPartition } from "../records.ts"
+import { reached, undecidedAt } from "../undecided.ts"
 import type { Undecided } from "../undecided.ts"
 import { persistent } from "./connection.ts"
 import type { Connection } from "./connection.ts"
@@ -83,15 +84,11 @@ export const make = (
         const log = find(reading)
         if (reading.position < log.first || reading.position > log.end) throw outOfRange(log, reading.position)
         const end = committed ? log.stable : log.end
-        const { undecided } = reading
-        reading.undecided =
-          end === log.end
-            ? undefined
-            : {
-                offset: end,
-                end: log.end,
-                since: undecided?.offset === end ? undecided.since : clock.currentTimeMillisUnsafe()
-              }
+        reading.undecided = undecidedAt(
+          reading.undecided,
+          { offset: end, end: log.end },
+          clock.currentTimeMillisUnsafe()
+        )
         if (reading.position < end) ready.push([reading, log, end])
       }
       turn++
@@ -174,8 +171,8 @@ export const make = (
       poll,
       away: () => absence.away,
       undecided: (at) => {
-        const { position, undecided } = readings.get(partitionId(at.topic, at.partition)) ?? {}
-        return undecided !== undefined && position! >= undecided.offset ? undecided : undefined
+        const reading = readings.get(partitionId(at.topic, at.partition))
+        return reading && reached(reading.undecided, reading.position)
       }
     }
   })
