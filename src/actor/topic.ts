@@ -56,20 +56,24 @@ export interface TopicOptions {
 const undecodable = (what: string, cause: unknown): UndecodableError =>
   new UndecodableError({ message: `${what}: ${cause instanceof Error ? cause.message : String(cause)}` })
 
-const decoder =
-  <T>(what: string, decode: (text: string) => Result.Result<T, unknown>) =>
-  (bytes: Uint8Array | null): Result.Result<T, UndecodableError> => {
-    if (bytes === null) return Result.fail(undecodable(what, "null"))
+/** What is thrown on the way is a failure, too: not UTF-8, not JSON, a function of the schema's own. */
+const attempted =
+  <I, T>(what: string, decode: (input: I) => Result.Result<T, unknown>) =>
+  (input: I): Result.Result<T, UndecodableError> => {
     try {
-      const decoded = decode(Utf8.decode(bytes))
+      const decoded = decode(input)
       return Result.isSuccess(decoded)
         ? (decoded as Result.Success<T, never>)
         : Result.fail(undecodable(what, decoded.failure))
     } catch (cause) {
-      // not UTF-8, not JSON
       return Result.fail(undecodable(what, cause))
     }
   }
+
+const decoder = <T>(what: string, decode: (text: string) => Result.Result<T, unknown>) => {
+  const read = attempted(what, (bytes: Uint8Array) => decode(Utf8.decode(bytes)))
+  return (bytes: Uint8Array | null) => (bytes === null ? Result.fail(undecodable(what, "null")) : read(bytes))
+}
 
 /**
  * The JSON codec of a schema as two plain functions over text; encoding a value that breaks its schema throws. The schema is
@@ -107,15 +111,7 @@ const keyCodec = <K>(schema: Schema.Codec<K, string, never, never>): KeyCodec<K>
   return {
     encodeKey: (key) => Utf8.encode(encode(key)),
     decodeKey: decoder("key", decode),
-    // A schema's own functions may throw.
-    keyFrom: (text) =>
-      Result.mapError(
-        Result.flatMap(
-          Result.try(() => decode(text)),
-          (decoded) => decoded
-        ),
-        (issue) => undecodable("key", issue)
-      )
+    keyFrom: attempted("key", decode)
   }
 }
 /** Any text is a key: there is nothing to check. */
