@@ -78,10 +78,14 @@ const named = (self: Attempt) => ({
   idempotencyKey: printable(self.idempotencyKey, 120)
 })
 
+/** A decision that overrules the actor's own. `isQuiet`: without the actor's own turn about the dead letter. */
+interface Ruling extends AnyDecision {
+  readonly isQuiet?: true
+}
+
 /** What trying again cannot mend: undecodable bytes, a settle that the broker refuses for what it holds. */
-export const giveUp: AnyDecision = { then: "dead-letter" }
-/** The same without the actor's own turn about it. */
-export const giveUpQuietly: AnyDecision = { then: "dead-letter" }
+export const giveUp: Ruling = { then: "dead-letter" }
+export const giveUpQuietly: Ruling = { then: "dead-letter", isQuiet: true }
 
 /**
  * What becomes of an attempt that failed with this cause: by the actor's decision for a typed error, else (a defect, a time-out)
@@ -90,7 +94,7 @@ export const giveUpQuietly: AnyDecision = { then: "dead-letter" }
 export const failed = Effect.fnUntraced(function* (
   self: Attempt,
   cause: Cause.Cause<unknown>,
-  decided?: AnyDecision
+  decided?: Ruling
 ): Effect.fn.Return<Outcome, never, unknown> {
   const error = Cause.squash(cause)
   // It is stored with what waits, and goes with a dead letter: there has to be room for it.
@@ -114,7 +118,7 @@ export const failed = Effect.fnUntraced(function* (
   }
   let next = yield* tell(self, turn, self.state, onGiveUp && ((state) => onGiveUp(state, error, turn)))
   if (then === "dead-letter") {
-    const deadLetter = decided === giveUpQuietly ? undefined : self.definition.handlers.deadLetter
+    const deadLetter = decided?.isQuiet === true ? undefined : self.definition.handlers.deadLetter
     const letter = { id: self.idempotencyKey, cause: description, attempts: self.attempt, source: self.source }
     next = yield* tell(self, turn, next.state, deadLetter && ((state) => deadLetter(state, letter, turn)), next)
   }
