@@ -10,7 +10,8 @@ import { doneRecord } from "./deadLetter.ts"
 import type { Letter } from "./deadLetter.ts"
 import { letterAt } from "./letters.ts"
 import { isCrowded, parkAll, setAside } from "./parking.ts"
-import type { Finished, Partition } from "./partition.ts"
+import type { Finished } from "./finished.ts"
+import type { Partition } from "./partition.ts"
 
 /**
  * An operator's command to one key, written to the key's partition of the inbox with the header `sixfold-control: {actor}`.

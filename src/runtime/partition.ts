@@ -1,26 +1,14 @@
 import type { ActorDefinition } from "../actor/actor.ts"
 import * as Utf8 from "../actor/utf8.ts"
-import type { ProducerRecord, TopicPartition } from "../kafka/records.ts"
+import type { TopicPartition } from "../kafka/records.ts"
 import * as Entry from "../store/entry.ts"
 import { Cell } from "./cell.ts"
 import { closed } from "./closure.ts"
-import type { Message, Running, Task } from "./cell.ts"
+import type { Message, Running } from "./cell.ts"
 import { Decoded } from "./decoded.ts"
+import type { Finished } from "./finished.ts"
 import { LettersDone } from "./letters.ts"
 import { Window } from "./window.ts"
-
-/** A finished turn: what settling it writes. Those of one key settle in order. */
-export interface Finished {
-  readonly cell: Cell
-  /** What was done; none where no handler ran. */
-  readonly task?: Task
-  /** The inbox offset it consumes from the window; -1 where it consumes none (a timer, an unparked message). */
-  readonly offset: number
-  readonly outputs: ReadonlyArray<ProducerRecord>
-  readonly entries: ReadonlyArray<Entry.EntryChange>
-  /** The key's state from here on, as JSON; null deletes its entry; absent: as before. The last one of a settle is written. */
-  readonly state?: string | null | undefined
-}
 
 /** A moment at which a key of a partition has something to do. */
 export interface DueItem {
@@ -108,12 +96,15 @@ export class Partition implements TopicPartition {
   get actor(): string {
     return this.around.definition.name
   }
+
   get deadLetters(): string {
     return this.around.deadLetters
   }
+
   get unsettled(): number {
     return this.finished.length
   }
+
   get full(): boolean {
     return this.window.size >= this.around.capacity || this.window.bytes >= this.around.capacityBytes
   }
@@ -177,6 +168,7 @@ export class Partition implements TopicPartition {
   }
 
   // ------------------------------------------------------------------ settling
+
   /**
    * What can be settled now: at most `limit` inbox messages, and about `weight` bytes, but more where a key's order demands it.
    * A key's turns stay in order: where one is held back, those after it are. `turns` bounds also those that consume no inbox
@@ -241,10 +233,11 @@ export class Partition implements TopicPartition {
 
   /** The key's cell, made if there is none. */
   cell(key: string): Cell {
-    const known = this.cells.get(key)
-    if (known !== undefined) return known
-    const cell = new Cell(key)
-    this.cells.set(key, cell)
+    let cell = this.cells.get(key)
+    if (cell === undefined) {
+      cell = new Cell(key)
+      this.cells.set(key, cell)
+    }
     return cell
   }
 }
