@@ -5,6 +5,8 @@ import type { AddressInfo, Socket } from "node:net"
 /** What lies between a browser and the program, and fails as lines do. */
 export interface Line {
   readonly url: string
+  /** Where new connections lead from now on. */
+  to(program: { readonly url: string }): void
   /** What is connected now stays connected, and carries nothing more: nobody is told. */
   freeze(): void
   /** From now on no answer comes through: a connection ends where one would have, or stays open without it. */
@@ -13,7 +15,7 @@ export interface Line {
 }
 
 export const openLine = async (program: { readonly url: string }): Promise<Line> => {
-  const target = new URL(program.url)
+  let target = new URL(program.url)
   const open = new Set<Socket>()
   let loses: { readonly isKept: boolean } | undefined
   const server = createServer((socket) => {
@@ -38,6 +40,7 @@ export const openLine = async (program: { readonly url: string }): Promise<Line>
   await once(server, "listening")
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    to: ({ url }) => void (target = new URL(url)),
     freeze: () => open.forEach((socket) => socket.pause()),
     loseAnswers: (isKept) => void (loses = { isKept }),
     close: () => {

@@ -1,47 +1,17 @@
 import { layer } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
-import { once } from "node:events"
-import { connect, createServer } from "node:net"
-import type { AddressInfo, Socket } from "node:net"
 import type { Page } from "playwright-core"
 import { launch } from "../browser/chromium.ts"
+import { openLine } from "../browser/line.ts"
 import { expectQuiet, gone, openPage, part, shows, until } from "../browser/page.ts"
 import { ground, process } from "./processes.ts"
 
-/** What a browser connects to while the processes behind it come and go: bytes there and back. */
-const balancer = Effect.acquireRelease(
-  Effect.promise(async () => {
-    let target = ""
-    const open = new Set<Socket>()
-    const server = createServer((socket) => {
-      const { hostname, port } = new URL(target)
-      const behind = connect(Number(port), hostname)
-      for (const [from, to] of [
-        [socket, behind],
-        [behind, socket]
-      ] as const) {
-        open.add(from)
-        from.pipe(to)
-        from.on("error", () => to.destroy())
-        from.on("close", () => {
-          open.delete(from)
-          to.destroy()
-        })
-      }
-    })
-    server.listen(0, "127.0.0.1")
-    await once(server, "listening")
-    return {
-      url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-      to: (url: string) => void (target = url),
-      close: () => {
-        server.close()
-        for (const socket of open) socket.destroy()
-      }
-    }
-  }),
-  ({ close }) => Effect.sync(close)
-)
+/** What a browser connects to while the processes behind it come and go. */
+const balancer = (program: { readonly url: string }) =>
+  Effect.acquireRelease(
+    Effect.promise(() => openLine(program)),
+    ({ close }) => Effect.sync(close)
+  )
 
 const browser = Effect.acquireRelease(Effect.promise(launch), (browser) => Effect.promise(() => browser.close()))
 
@@ -67,8 +37,7 @@ layer(ground, { excludeTestServices: true, timeout: "3 minutes" })("the dashboar
         const first = yield* Scope.fork(yield* Effect.scope)
         const { stop } = yield* Scope.provide(spare, first)
 
-        const way = yield* balancer
-        way.to(front.url)
+        const way = yield* balancer(front)
         const chromium = yield* browser
         const page = yield* Effect.promise(() => openPage(chromium, way, "actors/inventory"))
         const replicas = part(page, "Replicas")
@@ -113,7 +82,7 @@ layer(ground, { excludeTestServices: true, timeout: "3 minutes" })("the dashboar
           await shows(page.getByRole("log").getByText(/^\S+ Accepted as/))
           return importId
         })
-        way.to(again.url)
+        way.to(again)
         const lost = shows(page.getByText("Connection lost; reconnecting…"))
         yield* front.stop
         yield* Effect.promise(async () => {
