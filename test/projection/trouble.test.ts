@@ -29,6 +29,16 @@ const letters = Effect.gen(function* () {
   return count
 })
 
+/** Somebody else's transaction, open until it lets go. */
+const holding = Effect.fnUntraced(function* <E>(sql: SqlClient.SqlClient, lock: Effect.Effect<unknown, E>) {
+  const [held, goOn] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+  const other = yield* Effect.forkChild(
+    sql.withTransaction(Effect.andThen(lock, Effect.andThen(Deferred.succeed(held, undefined), Deferred.await(goOn))))
+  )
+  yield* Deferred.await(held)
+  return Effect.andThen(Deferred.succeed(goOn, undefined), Fiber.join(other))
+})
+
 describe("a record that the database refuses", () => {
   story(
     "is a dead letter that says why it is refused, not only that it is",
@@ -205,17 +215,12 @@ describe("a database in trouble", () => {
       const one = yield* start("one")
       yield* write("k", "a")
       yield* one.quiet
-      const [held, goOn] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
-      const other = yield* Effect.forkChild(
-        sql.withTransaction(Effect.andThen(Deferred.succeed(held, undefined), Deferred.await(goOn)))
-      )
-      yield* Deferred.await(held)
+      const letGo = yield* holding(sql, Effect.void)
       yield* write("k", "b")
       yield* one.quiet
       const stopping = yield* Effect.forkChild(one.stop, { startImmediately: true })
       yield* Effect.repeat(Effect.yieldNow, { times: 100 })
-      yield* Deferred.succeed(goOn, undefined)
-      yield* Fiber.join(other)
+      yield* letGo
       yield* Fiber.join(stopping)
       const again = yield* start("one")
       assert.deepStrictEqual(yield* table, { k: "a b" })
@@ -230,14 +235,7 @@ describe("a database in trouble", () => {
       const one = yield* start("one")
       yield* write("k", "a")
       yield* one.quiet
-      const [held, goOn] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
-      const lock = Effect.asVoid(isPostgres ? sql`LOCK TABLE sentences` : sql`SELECT 1`)
-      const other = yield* Effect.forkChild(
-        sql.withTransaction(
-          Effect.andThen(lock, Effect.andThen(Deferred.succeed(held, undefined), Deferred.await(goOn)))
-        )
-      )
-      yield* Deferred.await(held)
+      const letGo = yield* holding(sql, isPostgres ? sql`LOCK TABLE sentences` : sql`SELECT 1`)
       yield* write("k", "b")
       yield* one.quiet
       const found = () => one.replica().partitions.flatMap(({ held }) => held ?? [])
@@ -252,8 +250,7 @@ describe("a database in trouble", () => {
           cause: "the database does not end the transaction on table sentences"
         }
       ])
-      yield* Deferred.succeed(goOn, undefined)
-      yield* Fiber.join(other)
+      yield* letGo
       yield* one.quiet
       assert.deepStrictEqual(found(), [])
       assert.deepStrictEqual(yield* table, { k: "a b" })
