@@ -7,6 +7,7 @@ import * as Embedded from "../../src/kafka/embedded/embedded.ts"
 import { readLetter } from "../../src/runtime/deadLetter.ts"
 import { readPartition, readState } from "../../src/testing/reading.ts"
 import { turn } from "../../src/testing/turn.ts"
+import { calm } from "./calm.ts"
 
 class Unwell extends Schema.TaggedError<Unwell>()("Unwell", { message: Schema.String }) {}
 
@@ -64,13 +65,7 @@ const process = (actor: AnyActor) =>
     const log = Context.get(yield* Layer.build(Log.layer), Log)
     const layer = Topology.layer(Topology.make("test", actor)) as Layer.Layer<Actors, KafkaError, Kafka>
     const actors = Context.get(yield* Layer.build(layer), Actors)
-    const quiet = Effect.gen(function* () {
-      for (let calm = 0; calm < 3;) {
-        yield* Effect.repeat(Effect.yieldNow, { times: 50 })
-        calm = (yield* actors.busy) ? 0 : calm + 1
-        yield* TestClock.adjust(200)
-      }
-    })
+    const quiet = calm(actors)
     yield* quiet
     return {
       send: (key: string, order: string) => log.append(orders, key, order),

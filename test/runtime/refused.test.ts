@@ -12,6 +12,7 @@ import { complete } from "../../src/runtime/completion.ts"
 import { nextTask } from "../../src/runtime/task.ts"
 import { Cell } from "../../src/runtime/cell.ts"
 import { readState } from "../../src/testing/reading.ts"
+import { calm } from "./calm.ts"
 import { batchOf, definition, fiber, handled, outcomeOf, partitionOf, record } from "./world.ts"
 
 const orders = Topic.make("orders", { value: Schema.String, partitions: 3 })
@@ -55,13 +56,7 @@ const run = (
     yield* kafka.topics.ensure([{ ...receipts.spec, maxMessageBytes: limit }])
     const log = Context.get(yield* Layer.build(Log.layer), Log)
     const actors = Context.get(yield* Layer.build(Topology.layer(Topology.make("test", clerk))), Actors)
-    const quiet = Effect.gen(function* () {
-      for (let calm = 0; calm < 3;) {
-        yield* Effect.repeat(Effect.yieldNow, { times: 50 })
-        calm = (yield* actors.busy) ? 0 : calm + 1
-        yield* TestClock.adjust(200)
-      }
-    })
+    const quiet = calm(actors)
     yield* quiet
     yield* story((key, order) => Effect.asVoid(log.append(orders, key, order)), quiet)
     const states = yield* Effect.forEach(keys, (key) => readState(kafka, clerk, key))

@@ -43,16 +43,22 @@ const carriedTo = Effect.fnUntraced(function* (topic: string, partitions: number
 /** That of its echo's echo. */
 const carried = carriedTo("shouts", 2)
 
+/** A tracer, and the spans of the handlers that it was asked for. */
+const recording = () => {
+  const spans: Array<Tracer.NativeSpan> = []
+  const tracer = Tracer.make({
+    span: (options) => {
+      const span = new Tracer.NativeSpan(options)
+      if (options.kind === "consumer") spans.push(span)
+      return span
+    }
+  })
+  return { spans, tracer }
+}
+
 describe("a trace", () => {
   it.effect("follows a message through the handlers' spans to what they emit", () => {
-    const spans: Array<Tracer.NativeSpan> = []
-    const tracer = Tracer.make({
-      span: (options) => {
-        const span = new Tracer.NativeSpan(options)
-        if (options.kind === "consumer") spans.push(span)
-        return span
-      }
-    })
+    const { spans, tracer } = recording()
     return Effect.gen(function* () {
       const headers = yield* carried
       const [first, second] = spans
@@ -66,14 +72,7 @@ describe("a trace", () => {
 
   it.effect("goes into the status records of the turn, too, where a tracer is set and where none is", () => {
     const report = carriedTo("status", 12)
-    const spans: Array<Tracer.NativeSpan> = []
-    const tracer = Tracer.make({
-      span: (options) => {
-        const span = new Tracer.NativeSpan(options)
-        if (options.kind === "consumer") spans.push(span)
-        return span
-      }
-    })
+    const { spans, tracer } = recording()
     const kit = TestKit.layer(Topology.make("test", reporter))
     return Effect.gen(function* () {
       assert.deepStrictEqual(yield* Effect.provide(report, kit), [`traceparent: 00-${trace}-${parent}-01`])
@@ -83,14 +82,7 @@ describe("a trace", () => {
   })
 
   it.effect("shows an attempt that failed as an error with its cause, and the one that went well as none", () => {
-    const spans: Array<Tracer.NativeSpan> = []
-    const tracer = Tracer.make({
-      span: (options) => {
-        const span = new Tracer.NativeSpan(options)
-        if (options.kind === "consumer") spans.push(span)
-        return span
-      }
-    })
+    const { spans, tracer } = recording()
     const shaky = Actor.make("shaky", { inbox: words }).handle({
       message: (_, word, turn) => (turn.attempt === 1 ? Effect.die(new Error(`no ${word}`)) : Effect.void)
     })
